@@ -1,0 +1,30 @@
+"""The timetable: scheduled flights, published the day before at noon New York time."""
+
+from lakehouse_ml.lakehouse.contract import Column, Rule
+from lakehouse_ml.lakehouse.sources import source_contract
+
+ORIGINS = ("EWR", "JFK", "LGA")
+FLIGHT_KEY = ("carrier", "flight", "origin", "scheduled_departure_at")
+
+FLIGHT_FIELDS = (
+    Column("carrier", "string", "Carrier code (IATA)", rule="carrier RLIKE '^[0-9A-Z]{2}$'"),
+    Column("flight", "int", "Flight number", rule="flight BETWEEN 1 AND 9999"),
+    Column("origin", "string", "Departure airport (FAA)", rule=f"origin IN {ORIGINS}"),
+    Column("scheduled_departure_at", "timestamp", "Scheduled departure", unit="UTC"),
+)
+
+CONTRACT = source_contract(
+    "timetable",
+    grain="scheduled flight",
+    key=FLIGHT_KEY,
+    fields=(
+        *FLIGHT_FIELDS,
+        Column("destination", "string", "Arrival airport (FAA)", rule="destination RLIKE '^[A-Z]{3}$'"),
+        Column("distance_miles", "int", "Great-circle distance", unit="miles", rule="distance_miles BETWEEN 10 AND 6000"),
+        Column("scheduled_arrival_at", "timestamp", "Scheduled arrival at the gate", unit="UTC"),
+    ),
+    rules=(
+        Rule("block_time_plausible", "timestampdiff(MINUTE, scheduled_departure_at, scheduled_arrival_at) BETWEEN 10 AND 1200"),
+        Rule("published_before_departure", "published_at < scheduled_departure_at + INTERVAL 1 DAY"),
+    ),
+)

@@ -1,0 +1,75 @@
+"""What every landed source shares: the columns that ingestion adds, and the shape of bronze and quarantine."""
+
+from lakehouse_ml.lakehouse.contract import Column, Contract, Rule
+
+PUBLISHED_AT = Column("published_at", "timestamp", "Moment from which the record could be known", unit="UTC")
+
+PROVENANCE = (
+    Column("_revision", "string", "SHA-256 over all fields of the record: the same message has the same revision"),
+    Column("_file", "string", "Landing file, <source>/<period>.jsonl.gz"),
+    Column("_line_no", "int", "Line in the landing file, from 1"),
+    Column("_bronze_version", "bigint", "Delta version of the bronze table that brought the line"),
+)
+
+
+def source_contract(
+    name: str, grain: str, key: tuple[str, ...], fields: tuple[Column, ...], rules: tuple[Rule, ...] = ()
+) -> Contract:
+    """Contract of ``silver.<name>``: the record's fields, when it was published, and where it came from.
+
+    A row is a record revision: corrections stand beside the record that they correct.
+
+    Args:
+        name: The source's name, as in the landing folder.
+        grain: What one record is.
+        key: Fields that identify the record; its revisions share them.
+        fields: The record's fields without ``published_at``.
+        rules: Rules over several fields.
+    """
+    return Contract(
+        table=f"silver.{name}",
+        grain=f"{grain}; one row per revision",
+        key=key,
+        columns=(*fields, PUBLISHED_AT, *PROVENANCE),
+        rules=rules,
+        day="published_at",
+    )
+
+
+def record_fields(contract: Contract) -> tuple[Column, ...]:
+    """The columns that a landed line of this source carries."""
+    added = {column.name for column in PROVENANCE}
+    return tuple(column for column in contract.columns if column.name not in added)
+
+
+def bronze_contract(source: str) -> Contract:
+    """Contract of ``bronze.<source>``: every landed line verbatim.
+
+    A file without lines, or one that cannot be read, is one row with ``_line_no`` 0.
+    """
+    return Contract(
+        table=f"bronze.{source}",
+        grain=f"landed line of {source}",
+        key=("_file", "_line_no"),
+        columns=(
+            Column("line", "string", "The line as it landed; null for a file without lines", required=False),
+            Column("_file", "string", "Landing file, <source>/<period>.jsonl.gz"),
+            Column("_line_no", "int", "Line in the landing file, from 1; 0 stands for the whole file"),
+            Column("_ingested_at", "timestamp", "Wall clock of the ingestion", unit="UTC"),
+        ),
+    )
+
+
+QUARANTINE = Contract(
+    table="quarantine.lines",
+    grain="rejected line",
+    key=("source", "_file", "_line_no"),
+    columns=(
+        Column("source", "string", "Source of the line"),
+        Column("_file", "string", "Landing file, <source>/<period>.jsonl.gz"),
+        Column("_line_no", "int", "Line in the landing file, from 1; 0 stands for the whole file"),
+        Column("line", "string", "The line as it landed", privacy="restricted"),
+        Column("broken_rules", "array<string>", "Names of the rules that the line breaks"),
+        Column("_bronze_version", "bigint", "Delta version of the bronze table that brought the line"),
+    ),
+)

@@ -1,0 +1,139 @@
+"""What a use case must define so that every lifecycle stage can run on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+
+from lakehouse_ml.lakehouse.contract import Contract
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A feature family: what it promises, what it reads, how far back, and the function that makes it.
+
+    Attributes:
+        contract: ``gold.<family>``: ``key`` and the family's features.
+        inputs: Silver tables in the order of the function's arguments, e.g. ``("timetable", "movements")``.
+        lookback: A record published at p changes features only for ``p <= predict_at <= p + lookback``; at most 90 days.
+        build: ``(flights, *inputs) -> frame``: the spine's rows of the affected days first, then the silver frames,
+            restricted to what is published within the lookback. One row per key.
+    """
+
+    contract: Contract
+    inputs: tuple[str, ...]
+    lookback: timedelta
+    build: Callable[..., DataFrame]
+
+    @property
+    def name(self) -> str:
+        """The family's noun."""
+        return self.contract.name
+
+
+@dataclass(frozen=True)
+class Spine:
+    """Which entities are asked about, and when.
+
+    Attributes:
+        contract: ``gold.<entities>``: at least ``key``, ``predict_at`` (UTC) and ``predict_date`` (UTC).
+        inputs: Silver tables in the order of the function's arguments.
+        lookback: As of :class:`Family`: how long after its publication a record can still change the spine.
+        build: ``(*inputs) -> frame``: every entity whose prediction is asked for, as known at its ``predict_at``.
+    """
+
+    contract: Contract
+    inputs: tuple[str, ...]
+    lookback: timedelta
+    build: Callable[..., DataFrame]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The truth, when it became known.
+
+    Attributes:
+        contract: ``gold.labels``: ``key``, the label column, ``label_known_at`` (UTC).
+        column: Name of the boolean label column.
+        source: Silver table that the labels come from.
+        build: ``(records) -> frame``: one row per label revision.
+    """
+
+    contract: Contract
+    column: str
+    source: str
+    build: Callable[[DataFrame], DataFrame]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A model kind that training tunes and fits.
+
+    Attributes:
+        role: ``baseline`` or ``challenger``.
+        search_space: ``(trial) -> params``: asks Optuna for one set of hyper-parameters.
+        build: ``(params, seed) -> unfitted scikit-learn classifier`` over the feature frame.
+        rounds: Name of the hyper-parameter that counts boosting rounds; training takes it from validation. None: no rounds.
+    """
+
+    role: str
+    search_space: Callable[[Any], dict[str, Any]]
+    build: Callable[[Params, int], Any]
+    rounds: str | None = None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a wrong decision costs, per case, relative to a right one.
+
+    Attributes:
+        false_alarm: Predicted positive, is negative.
+        miss: Predicted negative, is positive.
+    """
+
+    false_alarm: float
+    miss: float
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """Everything the stages need to know about the problem, and all that they may know.
+
+    Attributes:
+        name: Short name, e.g. ``flights``.
+        model_name: Registered model's name without catalog and schema.
+        sources: Silver contracts of the landed sources.
+        spine: The entities and the instants at which they are asked about.
+        families: Feature families, in the order of their columns.
+        labels: The truth.
+        estimators: Baseline and challenger.
+        slices: Groups in which quality is shown, by name: ``(frame) -> values``, frame = spine and features of the rows.
+        costs: Cost matrix.
+        owners: Who answers, by subject: ``data``, ``model``, ``platform``.
+    """
+
+    name: str
+    model_name: str
+    sources: tuple[Contract, ...]
+    spine: Spine
+    families: tuple[Family, ...]
+    labels: Labels
+    estimators: tuple[Estimator, ...]
+    slices: Mapping[str, Callable[[pd.DataFrame], "pd.Series[Any]"]]
+    costs: Costs
+    owners: Mapping[str, str]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Every feature in order: what models are trained on and requests carry."""
+        return tuple(name for family in self.families for name in family.contract.names if name != "key")
+
+    @property
+    def entities(self) -> str:
+        """Name of the spine's table in gold."""
+        return self.spine.contract.name
