@@ -1,0 +1,71 @@
+"""What a table gained since its consumer last finished."""
+
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse_ml.datasets.delta_table import DeltaTable
+from lakehouse_ml.datasets.session import get_spark
+
+
+class DeltaChanges(AbstractDataset[DataFrame, NoReturn]):
+    """Rows inserted into a table after the version that ``ops.progress`` holds for a consumer.
+
+    The frame has the table's columns and ``_commit_version`` (bigint), the Delta version that brought the row.
+
+    Args:
+        consumer: Stage that reads.
+        table: ``<schema>_<table>`` as in the catalog's names.
+        **address: As of :class:`DeltaTable`: catalog, root, contracts, platform.
+    """
+
+    def __init__(self, *, consumer: str, schema: str, table: str, metadata: dict[str, Any] | None = None, **address: Any) -> None:
+        self.consumer = consumer
+        self.source = DeltaTable(schema=schema, table=table, **address)
+        self.progress = DeltaTable(schema="ops", table="progress", missing="empty", **address)
+        self.metadata = metadata
+
+    def load(self) -> DataFrame:
+        """The new rows.
+
+        Raises:
+            DatasetError: The table does not exist, or shrank below the version already read.
+        """
+        rows = self.source.load()
+        first, last = self._done() + 1, self.source.lakehouse.version(self.source.table)
+        if first > last + 1:
+            raise DatasetError(
+                f"{self.source.table} is at version {last}, but {self.consumer} has read version {first - 1}: the "
+                f"table was made again; run `kedro refresh --layer silver`."
+            )
+        if first > last:
+            # Delta raises on a start beyond the newest version.
+            return rows.limit(0).withColumn("_commit_version", F.lit(None).cast("bigint"))
+        feed = (
+            get_spark()
+            .read.option("readChangeFeed", "true")
+            .option("startingVersion", first)
+            .option("endingVersion", last)
+            .table(self.source.identifier)
+        )
+        inserted = feed.where(F.col("_change_type") == "insert")
+        return inserted.select(*self.source.contract.names, "_commit_version")
+
+    def _done(self) -> int:
+        done = self.progress.load().where(
+            (F.col("consumer") == self.consumer) & (F.col("table") == self.source.table)
+        )
+        version = done.agg(F.max("version")).collect()[0][0]
+        return -1 if version is None else int(version)
+
+    def save(self, data: NoReturn) -> None:
+        """Refused: changes are read."""
+        raise DatasetError(f"Changes of {self.source.table} cannot be saved")
+
+    def _exists(self) -> bool:
+        return self.source._exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"table": self.source.table, "consumer": self.consumer}

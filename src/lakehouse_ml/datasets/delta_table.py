@@ -1,0 +1,208 @@
+"""A table of the lakehouse as a Kedro dataset: contract, creation, idempotent writes, changes."""
+
+from importlib import import_module
+from typing import Any, Literal, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse_ml.datasets.lakehouse import Lakehouse
+from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.lakehouse.contract import Contract, ContractError
+
+Mode = Literal["read", "append", "insert", "replace"]
+
+FINGERPRINT = "lakehouse_ml.contract"
+CHECK = "delta.constraints."
+
+
+def contract_of(contracts: str, table: str) -> Contract:
+    """The contract of ``<schema>.<table>``.
+
+    Args:
+        contracts: Dotted path of a mapping of contracts by table, e.g. ``lakehouse_ml.flights.CONTRACTS``.
+        table: ``<schema>.<table>``.
+
+    Raises:
+        DatasetError: No such contract.
+    """
+    module, attribute = contracts.rsplit(".", 1)
+    known: dict[str, Contract] = getattr(import_module(module), attribute)
+    if table not in known:
+        raise DatasetError(f"{contracts} has no contract for {table}; it has {', '.join(sorted(known))}")
+    return known[table]
+
+
+class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
+    """One Delta table, addressed by catalog, schema and table in every environment.
+
+    Example:
+        ``"silver_{table}": {type: lakehouse_ml.datasets.DeltaTable, catalog: dev, root: data/lakehouse, schema: silver,
+        table: "{table}", contracts: lakehouse_ml.flights.CONTRACTS, mode: insert}``
+
+    Args:
+        catalog: The environment's catalog.
+        root: Folder of the catalogs.
+        schema: Layer.
+        table: Name within the layer.
+        contracts: Dotted path of the mapping of contracts by table.
+        mode: How ``save`` writes. ``insert`` adds the rows whose key is not there yet; ``replace`` takes the place of
+            the days of the frame (partitions of the contract's ``day``); ``append`` adds all, exactly once for a
+            stream; ``read`` refuses.
+        missing: What ``load`` does when the table does not exist: ``error``, or ``empty`` for state before the first run.
+        platform: See :class:`Lakehouse`.
+    """
+
+    def __init__(  # noqa: PLR0913 - keyword-only, one line each in the catalog
+        self,
+        *,
+        catalog: str,
+        root: str,
+        schema: str,
+        table: str,
+        contracts: str,
+        mode: Mode = "read",
+        missing: Literal["error", "empty"] = "error",
+        platform: str = "local",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.lakehouse = Lakehouse(catalog, root, platform)
+        self.table = f"{schema}.{table}"
+        self.contracts = contracts
+        self.mode = mode
+        self.missing = missing
+        self.metadata = metadata
+        self._is_checked = False
+
+    @property
+    def contract(self) -> Contract:
+        """What the table promises."""
+        return contract_of(self.contracts, self.table)
+
+    @property
+    def identifier(self) -> str:
+        """SQL identifier of the table."""
+        return self.lakehouse.table(self.table)
+
+    def load(self) -> DataFrame:
+        """The table as it stands.
+
+        Raises:
+            DatasetError: It does not exist and ``missing`` is ``error``.
+            ContractError: It was written by another contract.
+        """
+        spark = get_spark()
+        if self._exists():
+            self._check_stored_contract()
+            return spark.read.table(self.identifier)
+        if self.missing == "empty":
+            return spark.createDataFrame([], ", ".join(f"`{c.name}` {c.type}" for c in self.contract.columns))
+        raise DatasetError(
+            f"Table {self.lakehouse.catalog}.{self.table} does not exist: run the pipeline that writes it first "
+            f"(`kedro run` runs all in order)."
+        )
+
+    def save(self, data: DataFrame) -> None:
+        """Write the frame, see ``mode``. Columns may stand in any order; the table's order is kept.
+
+        Raises:
+            ContractError: The frame or the stored table does not keep the contract.
+        """
+        self.contract.check_columns(dict(data.dtypes))
+        self._create()
+        frame = data.select(*self.contract.names)
+        if frame.isStreaming:
+            self._append_stream(frame)
+        elif self.mode == "append":
+            self._append(frame)
+        elif self.mode == "insert":
+            self._insert(frame)
+        elif self.mode == "replace":
+            self._replace_days(frame)
+        else:
+            raise DatasetError(f"{self.table} is read-only under this name: save through {self.table.replace('.', '_')}")
+
+    def _append(self, frame: DataFrame) -> None:
+        frame.write.format("delta").mode("append").saveAsTable(self.identifier)
+
+    def _append_stream(self, frame: DataFrame) -> None:
+        query = (
+            frame.writeStream.trigger(availableNow=True)
+            .option("checkpointLocation", self.lakehouse.checkpoint(self.table))
+            .toTable(self.identifier)
+        )
+        query.awaitTermination()
+
+    def _insert(self, frame: DataFrame) -> None:
+        key = list(self.contract.key)
+        if self.lakehouse.version(self.table) > 0:
+            stored = self._collidable(frame).select(*key)
+            frame = frame.join(stored, key, "left_anti")
+        day = self.contract.day
+        # Files that each hold a stretch of days let every later scan skip the others.
+        self._append(frame.repartitionByRange(F.col(day)) if day else frame)
+
+    def _collidable(self, frame: DataFrame) -> DataFrame:
+        """The stored rows that can share a key with the frame: those within its range of days."""
+        stored = get_spark().read.table(self.identifier)
+        day = self.contract.day
+        if day is None:
+            return stored
+        first, last = frame.agg(F.min(day), F.max(day)).collect()[0]
+        return stored.where(F.col(day).between(F.lit(first), F.lit(last)))
+
+    def _replace_days(self, frame: DataFrame) -> None:
+        frame.write.format("delta").mode("overwrite").option("partitionOverwriteMode", "dynamic").saveAsTable(
+            self.identifier
+        )
+
+    def _create(self) -> None:
+        if self._exists():
+            self._check_stored_contract()
+            return
+        partitions = f"PARTITIONED BY (`{self.contract.day}`)" if self.mode == "replace" else ""
+        properties = {
+            "delta.enableChangeDataFeed": "true",
+            FINGERPRINT: self.contract.fingerprint,
+            **{CHECK + name: sql for name, sql in self.contract.checks.items()},
+        }
+        listed = ", ".join(f"'{key}' = \"{value}\"" for key, value in properties.items())
+        get_spark().sql(
+            f"CREATE TABLE IF NOT EXISTS {self.identifier} ({self.contract.ddl}) USING delta {partitions} "
+            f"COMMENT '{self.contract.grain}' TBLPROPERTIES ({listed})"
+        )
+        self._is_checked = True
+
+    def _check_stored_contract(self) -> None:
+        if self._is_checked:
+            return
+        rows = get_spark().sql(f"SHOW TBLPROPERTIES {self.identifier}").collect()
+        stored = {row["key"]: row["value"] for row in rows}
+        if stored.get(FINGERPRINT) != self.contract.fingerprint:
+            self._refuse_stored_contract()
+        if self.mode != "read":
+            self._sync_checks({k.removeprefix(CHECK): v for k, v in stored.items() if k.startswith(CHECK)})
+        self._is_checked = True
+
+    def _refuse_stored_contract(self) -> NoReturn:
+        layer = self.table.split(".", 1)[0]
+        raise ContractError(
+            f"Table {self.lakehouse.catalog}.{self.table} was written by another contract than the code's: "
+            f"rebuild it with `kedro refresh --layer {layer}`."
+        )
+
+    def _sync_checks(self, stored: dict[str, str]) -> None:
+        """Make the CHECK constraints those of the contract; Delta refuses one that a stored row breaks."""
+        wanted = {name.lower(): sql for name, sql in self.contract.checks.items()}
+        spark = get_spark()
+        for name in (name for name, sql in stored.items() if wanted.get(name) != sql):
+            spark.sql(f"ALTER TABLE {self.identifier} DROP CONSTRAINT `{name}`")
+        for name in (name for name, sql in wanted.items() if stored.get(name) != sql):
+            spark.sql(f"ALTER TABLE {self.identifier} ADD CONSTRAINT `{name}` CHECK ({wanted[name]})")
+
+    def _exists(self) -> bool:
+        return self.lakehouse.exists(self.table)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"table": f"{self.lakehouse.catalog}.{self.table}", "mode": self.mode}

@@ -1,0 +1,65 @@
+"""Where the environment's tables are: the only code that knows whether a table is a folder or a Unity Catalog name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_ml.datasets.session import get_spark
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """The tables of one environment.
+
+    Attributes:
+        catalog: The environment's catalog.
+        root: Folder of the catalogs, and of stream checkpoints; a Volume on Databricks.
+        platform: ``local``: a table is the folder ``<root>/<catalog>/<schema>/<table>``; ``databricks``: a table is
+            ``<catalog>.<schema>.<table>`` in Unity Catalog.
+    """
+
+    catalog: str
+    root: str
+    platform: str = "local"
+
+    def __post_init__(self) -> None:
+        if self.platform not in ("local", "databricks"):
+            raise ValueError(f"platform: must be local or databricks, is {self.platform!r}")
+
+    @property
+    def folder(self) -> Path:
+        """The environment's folder: tables locally, checkpoints and state everywhere."""
+        return Path(self.root).absolute() / self.catalog
+
+    def table(self, table: str) -> str:
+        """SQL identifier of ``<schema>.<table>``."""
+        if self.platform == "databricks":
+            return f"`{self.catalog}`.{table}"
+        return f"delta.`{self.folder / table.replace('.', '/')}`"
+
+    def exists(self, table: str) -> bool:
+        """Whether the table was created."""
+        if self.platform == "databricks":
+            return bool(get_spark().catalog.tableExists(self.table(table)))
+        return (self.folder / table.replace(".", "/") / "_delta_log").is_dir()
+
+    def version(self, table: str) -> int:
+        """Newest Delta version of the table; -1 when it does not exist.
+
+        Locally the log's file names tell, which costs no Spark job.
+        """
+        if not self.exists(table):
+            return -1
+        if self.platform == "databricks":
+            history = get_spark().sql(f"DESCRIBE HISTORY {self.table(table)} LIMIT 1")
+            return int(history.collect()[0]["version"])
+        log = self.folder / table.replace(".", "/") / "_delta_log"
+        return max((int(file.stem) for file in log.glob("*.json") if file.stem.isdigit()), default=-1)
+
+    def versions(self, tables: tuple[str, ...]) -> dict[str, int]:
+        """Newest Delta version by table, of those that exist."""
+        found = {table: self.version(table) for table in tables}
+        return {table: version for table, version in found.items() if version >= 0}
+
+    def checkpoint(self, table: str) -> str:
+        """Folder of the checkpoint of the stream that fills the table."""
+        return str(self.folder / "_checkpoints" / table.replace(".", "/"))

@@ -1,0 +1,28 @@
+"""Fixtures that every test shares: one Spark session, no stray MLflow run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from lakehouse_ml.datasets.session import get_spark
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.spark)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    session = get_spark({**conf, "spark.sql.warehouse.dir": str(warehouse), "spark.sql.shuffle.partitions": "2"})
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
