@@ -21,14 +21,17 @@ class Family:
         contract: ``gold.<family>``: ``key`` and the family's features.
         inputs: Silver tables in the order of the function's arguments, e.g. ``("timetable", "movements")``.
         lookback: A record published at p changes features only for ``p <= predict_at <= p + lookback``; at most 90 days.
-        build: ``(flights, *inputs) -> frame``: the spine's rows of the affected days first, then the silver frames,
-            restricted to what is published within the lookback. One row per key.
+        build: ``(flights, *inputs, *references) -> frame``: the spine's rows of the affected days first, then the silver
+            frames, restricted to what is published within the lookback. One row per key.
+        references: Small silver tables that the family reads whole, e.g. ``("airports",)``: a record of theirs reaches
+            every later day.
     """
 
     contract: Contract
     inputs: tuple[str, ...]
     lookback: timedelta
     build: Callable[..., DataFrame]
+    references: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
