@@ -22,8 +22,16 @@ DIGEST_TAG = "digest"
 # Written beside the files when they are fetched through a registry: not part of what was trained.
 REGISTRY_METADATA = "registered_model_meta"
 
+# What training says about a model in its metadata, and how it is read.
+_FACTS: Mapping[str, Callable[[Any], Any]] = {
+    "role": str,
+    "threshold": float,
+    "trained_from": date.fromisoformat,
+    "trained_until": date.fromisoformat,
+    "base_rate": float,
+    "feature_fingerprint": str,
+}
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
-_EXISTS = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 
 
 class RegistryError(RuntimeError):
@@ -32,15 +40,25 @@ class RegistryError(RuntimeError):
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A registered version, named but not loaded.
-
-    Attributes:
-        version: Version in the registry.
-        digest: SHA-256 over its files.
-    """
+    """A registered version and the SHA-256 over its files; not loaded."""
 
     version: str
     digest: str
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """A model of the tracking store, not registered yet.
+
+    Attributes:
+        uri: ``models:/<model id>`` as logged.
+        digest: SHA-256 over its files, as evaluated.
+        run_id: MLflow run that logged it.
+    """
+
+    uri: str
+    digest: str
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +146,7 @@ def _load(folder: Path) -> Any:
 
 @contextmanager
 def _reaching(what: str) -> Iterator[None]:
-    """Turn every failure to reach the registry into one error, so that none reads as an absent model."""
+    """Turn every failure into one error, so that none reads as an absent model."""
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
@@ -137,7 +155,7 @@ def _reaching(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Registry:
-    """One model of the registry.
+    """One model of the registry; every method raises :class:`RegistryError` when it cannot be reached.
 
     Attributes:
         name: ``<catalog>.<schema>.<model>``.
@@ -154,11 +172,7 @@ class Registry:
         return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
     def aliased(self, alias: str = CHAMPION) -> ModelReference | None:
-        """The version that bears the alias; None when there is none yet.
-
-        Raises:
-            RegistryError: The registry cannot be reached, or the version has no digest.
-        """
+        """The version that bears the alias; None when there is none yet."""
         with _reaching(f"{self.name}@{alias} at {self.registry_uri}"):
             found = self._find_aliased(alias)
         return None if found is None else self._reference(found)
@@ -167,15 +181,12 @@ class Registry:
         try:
             return self._client.get_model_version_by_alias(self.name, alias)
         except MlflowException as error:
-            if error.error_code in _ABSENT:
-                return None
             # The SQL store answers an unknown alias with a code that other mistakes share.
-            if error.error_code == "INVALID_PARAMETER_VALUE" and not self._has_alias(alias):
+            ambiguous = error.error_code == "INVALID_PARAMETER_VALUE"
+            named = self._client.get_registered_model(self.name).aliases if ambiguous else {}
+            if error.error_code in _ABSENT or (ambiguous and alias not in named):
                 return None
             raise
-
-    def _has_alias(self, alias: str) -> bool:
-        return alias in self._client.get_registered_model(self.name).aliases
 
     def _reference(self, found: ModelVersion) -> ModelReference:
         if DIGEST_TAG not in found.tags:
@@ -185,26 +196,82 @@ class Registry:
             )
         return ModelReference(str(found.version), found.tags[DIGEST_TAG])
 
+    def reference(self, version: str) -> ModelReference:
+        """The version with its digest."""
+        with _reaching(f"{self.name} version {version} at {self.registry_uri}"):
+            found = self._client.get_model_version(self.name, version)
+        return self._reference(found)
+
+    def register(self, logged: LoggedModel, tags: Mapping[str, str], description: str) -> ModelReference:
+        """The version that holds the logged model: the one it has already, or a new one.
+
+        Args:
+            logged: The model; its files must have the digest that was evaluated.
+            tags: Kept with the version.
+            description: Model card.
+
+        Raises:
+            RegistryError: The files were changed, or the registry cannot be reached.
+        """
+        folder = candidate_folder(logged.uri, self.tracking_uri)
+        if model_digest(folder) != logged.digest:
+            raise RegistryError(
+                f"{logged.uri}: its files are not those with digest {logged.digest} that were evaluated; "
+                f"train again with `kedro run --pipelines retrain`."
+            )
+        with _reaching(f"{self.name} at {self.registry_uri}"):
+            self._create_name()
+            found = self._find_registered(logged) or self._client.create_model_version(
+                self.name,
+                _candidate_source(logged.uri, self.tracking_uri),
+                run_id=logged.run_id,
+                tags={**tags, DIGEST_TAG: logged.digest},
+                description=description,
+            )
+        return ModelReference(str(found.version), logged.digest)
+
+    def _create_name(self) -> None:
+        try:
+            self._client.create_registered_model(self.name)
+        except MlflowException as error:
+            if "ALREADY_EXISTS" not in error.error_code:
+                raise
+
+    def _find_registered(self, logged: LoggedModel) -> ModelVersion | None:
+        for version in self._client.search_model_versions(f"name='{self.name}'"):
+            # Unity Catalog's search leaves the tags out: ask for each version of this very run.
+            if version.run_id == logged.run_id:
+                found = self._client.get_model_version(self.name, version.version)
+                if found.tags.get(DIGEST_TAG) == logged.digest:
+                    return found
+        return None
+
+    def point(self, version: str, alias: str = CHAMPION) -> None:
+        """Let the alias name the version; only promotion may."""
+        with _reaching(f"{self.name}@{alias} to {version} at {self.registry_uri}"):
+            self._client.set_registered_model_alias(self.name, alias, version)
+
     def load(self, reference: ModelReference) -> Champion:
-        """The version, loaded; its files have the digest that it was registered with.
+        """The version, loaded.
 
         Raises:
             RegistryError: It cannot be read or loaded, lacks metadata, or its files were changed.
         """
+        what = f"{self.name} version {reference.version}"
         folder = self._fetch(reference.version)
         digest = model_digest(folder)
         if digest != reference.digest:
             raise RegistryError(
-                f"{self.name} version {reference.version}: its files have digest {digest}, registered was "
-                f"{reference.digest}: they were changed after the evaluation; promote a model again."
+                f"{what}: its files have digest {digest}, registered was {reference.digest}: they were "
+                f"changed; promote a model again with `kedro run --pipelines retrain`."
             )
         described = Model.load(str(folder))
         return Champion(
             version=reference.version,
             digest=digest,
             model=_load(folder),
-            feature_names=_feature_names(described, f"{self.name} version {reference.version}"),
-            **_training_facts(described.metadata or {}, f"{self.name} version {reference.version}"),
+            feature_names=_feature_names(described, what),
+            **_training_facts(described.metadata or {}, what),
         )
 
     def _fetch(self, version: str) -> Path:
@@ -213,9 +280,8 @@ class Registry:
             # Unity Catalog opens its storage by this address only; elsewhere it asks the process's registry.
             if not self.registry_uri.startswith("databricks"):
                 uri = self._client.get_model_version_download_uri(self.name, version)
-            return Path(
-                download_artifacts(uri, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
-            )
+            stores = {"tracking_uri": self.tracking_uri, "registry_uri": self.registry_uri}
+            return Path(download_artifacts(uri, **stores))
 
 
 def _feature_names(described: Model, what: str) -> tuple[str, ...]:
@@ -225,15 +291,7 @@ def _feature_names(described: Model, what: str) -> tuple[str, ...]:
 
 
 def _training_facts(metadata: Mapping[str, Any], what: str) -> dict[str, Any]:
-    kinds: dict[str, Callable[[Any], Any]] = {
-        "role": str,
-        "threshold": float,
-        "trained_from": date.fromisoformat,
-        "trained_until": date.fromisoformat,
-        "base_rate": float,
-        "feature_fingerprint": str,
-    }
-    absent = [name for name in kinds if name not in metadata]
+    absent = [name for name in _FACTS if name not in metadata]
     if absent:
         raise RegistryError(f"{what}: was logged without metadata {', '.join(absent)}; train it again")
-    return {name: kind(metadata[name]) for name, kind in kinds.items()}
+    return {name: kind(metadata[name]) for name, kind in _FACTS.items()}

@@ -1,0 +1,97 @@
+"""The champion's scores and decisions."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from threadpoolctl import threadpool_limits
+
+from lakehouse_ml.lakehouse.contract import ContractError
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.lakehouse.tables import PREDICTIONS
+from lakehouse_ml.pipelines.inference.due import ROLE
+from lakehouse_ml.registry import Champion
+
+FEATURES_TABLE = "gold.features"
+
+
+def score_due(
+    due: DataFrame, features: DataFrame, champion: Champion, run: Run, table_versions: dict[str, int]
+) -> Iterator[DataFrame]:
+    """Predictions of everything that is due; nothing when nothing is.
+
+    Args:
+        due: Output of :func:`find_due`, one row per key.
+        features: ``gold_features``, one row per key.
+        champion: ``ml_champion``.
+        run: The run that predicts.
+        table_versions: Delta version by table: which features were scored.
+
+    Returns:
+        One row per key, columns of ``ml.predictions``: score in 0..1, decision = score >= threshold.
+
+    Raises:
+        ContractError: The features lack a column that the champion reads.
+    """
+    _check_columns(features, champion)
+    if due.isEmpty():
+        return
+    yield _predictions(due, _score(due, features, champion), champion, run, table_versions[FEATURES_TABLE])
+
+
+def _check_columns(features: DataFrame, champion: Champion) -> None:
+    absent = [name for name in champion.feature_names if name not in features.columns]
+    if absent:
+        raise ContractError(
+            f"{FEATURES_TABLE} lacks {', '.join(absent)}, which champion version {champion.version} reads: "
+            f"promote a model of today's features with `kedro run --pipelines retrain`."
+        )
+
+
+def _score(due: DataFrame, features: DataFrame, champion: Champion) -> DataFrame:
+    first, last = due.agg(F.min("predict_date"), F.max("predict_date")).collect()[0]
+    wanted = features.where(F.col("predict_date").between(F.lit(first), F.lit(last)))
+    rows = wanted.join(due.select("key"), "key", "left_semi").select("key", *champion.feature_names)
+    return rows.mapInPandas(_scorer(champion.model, champion.feature_names), "key string, score double")
+
+
+def _scorer(model: Any, names: tuple[str, ...]) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        # The workers share the cores already: threads of their own would only fight over them.
+        with threadpool_limits(limits=1):
+            for batch in batches:
+                yield pd.DataFrame({"key": batch["key"], "score": model.predict(batch[list(names)])})
+
+    return score
+
+
+def _predictions(
+    due: DataFrame, scores: DataFrame, champion: Champion, run: Run, features_version: int
+) -> DataFrame:
+    constants = {
+        "role": F.lit(ROLE),
+        "model_version": F.lit(champion.version),
+        "model_digest": F.lit(champion.digest),
+        "threshold": F.lit(champion.threshold),
+        "decision": F.col("score") >= F.lit(champion.threshold),
+        "features_version": F.lit(features_version).cast("bigint"),
+        "run_id": F.lit(run.run_id),
+        "as_of": F.lit(run.as_of),
+    }
+    scored = due.join(scores, "key", "left").withColumn("score", _checked_score())
+    return scored.withColumns(constants).select(*PREDICTIONS.names)
+
+
+def _checked_score() -> Column:
+    """The score, or an error that names the key: a row is never left out because it could not be scored."""
+    score, key = F.col("score"), F.col("key")
+    is_probability = score.isNotNull() & ~F.isnan(score) & score.between(0.0, 1.0)
+    message = F.concat(
+        F.lit("No probability for "),
+        key,
+        F.lit(": its score is "),
+        F.coalesce(score.cast("string"), F.lit("missing (no row in gold.features)")),
+    )
+    return F.when(is_probability, score).otherwise(F.raise_error(message).cast("double"))

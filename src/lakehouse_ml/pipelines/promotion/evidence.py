@@ -1,0 +1,176 @@
+"""Everything that a promotion decision rests on, as plain values."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+CHAMPION = "champion"
+EVERYTHING = ("all", "all")
+
+
+class _Trained(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Candidate(_Trained):
+    """A model as training handed it over.
+
+    Attributes:
+        uri: ``models:/<model id>``.
+        digest: SHA-256 over its files.
+        threshold: Cost-optimal threshold.
+        base_rate: Share of positive training rows.
+        train_rows: Training rows.
+        params: Hyper-parameters.
+        rounds: Boosting rounds; None for a model without.
+        warnings: What training found odd, e.g. a best value on a bound.
+    """
+
+    uri: str
+    digest: str
+    threshold: float
+    base_rate: float
+    train_rows: int
+    params: dict[str, Any]
+    rounds: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Trained(_Trained):
+    """``ml_candidates``: the models of one training and the data they come from. Days UTC, ends exclusive."""
+
+    run_id: str
+    as_of: AwareDatetime
+    mlflow_run_id: str
+    train_start: date
+    train_end: date
+    holdout_start: date
+    holdout_end: date
+    input_versions: dict[str, int]
+    git_commit: str
+    feature_fingerprint: str
+    models: dict[str, Candidate] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row of ``ml.evaluations``: a metric of a role, or its difference to another role's."""
+
+    role: str
+    compared_to: str
+    slice: str
+    slice_value: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: int
+    positives: int
+    days: int
+    model_digest: str
+    holdout_start: date
+    holdout_end: date
+
+    @property
+    def is_overall(self) -> bool:
+        """Whether it covers the whole holdout."""
+        return (self.slice, self.slice_value) == EVERYTHING
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The champion that the candidates were compared to."""
+
+    version: str
+    digest: str
+    trained_until: date
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """``ops.promotion_ledger`` before the decision.
+
+    Attributes:
+        sequence: Newest sequence; 0: no row.
+        champion: Version that its newest row leaves the alias at; None: none.
+        judged_until: Day after the newest holdout day that promoted a model; None: no promotion yet.
+    """
+
+    sequence: int
+    champion: str | None
+    judged_until: date | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about the candidates and the champion.
+
+    Attributes:
+        as_of: The deciding run's now, UTC.
+        trained: The candidates.
+        faults: What is wrong with a candidate's files, by role; absent: nothing.
+        incumbent: The champion; None before the first promotion.
+        measurements: Rows of the evaluation, in no order that counts.
+        ledger: The ledger before the decision.
+    """
+
+    as_of: datetime
+    trained: Trained
+    faults: dict[str, str]
+    incumbent: Incumbent | None
+    measurements: tuple[Measurement, ...]
+    ledger: LedgerState
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest by compared role."""
+        found = {role: model.digest for role, model in sorted(self.trained.models.items())}
+        return found if self.incumbent is None else {**found, CHAMPION: self.incumbent.digest}
+
+    @property
+    def subject(self) -> str:
+        """SHA-256 over the evaluation's run and the candidates' digests: what is decided once."""
+        models = {role: model.digest for role, model in self.trained.models.items()}
+        return fingerprint(canonical([self.trained.run_id, models]))
+
+    @property
+    def overall(self) -> tuple[Measurement, ...]:
+        """The measurements of these very models over the whole holdout."""
+        return tuple(
+            m for m in self.measurements if m.is_overall and m.model_digest == self.digests.get(m.role)
+        )
+
+    def find(self, role: str, metric: str, compared_to: str = "") -> list[Measurement]:
+        """The measurements of a metric over the whole holdout: one, when all is in order."""
+        wanted = (role, metric, compared_to)
+        return [m for m in self.overall if (m.role, m.metric, m.compared_to) == wanted]
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """JSON-ready and the same for any order of the measurements."""
+        content = {**asdict(self), "trained": self.trained.model_dump(mode="json")}
+        rows = sorted((asdict(m) for m in self.overall), key=canonical)
+        return dict(json.loads(canonical({**content, "measurements": rows})))
+
+
+def canonical(content: Any) -> str:
+    """JSON that is equal for equal content; numbers that JSON does not know stand as words."""
+    return json.dumps(_wordy(content), sort_keys=True, default=str, allow_nan=False)
+
+
+def _wordy(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _wordy(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_wordy(value) for value in content]
+    is_odd = isinstance(content, float) and content - content != 0
+    return repr(content) if is_odd else content
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 (hex) of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

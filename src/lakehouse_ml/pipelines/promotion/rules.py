@@ -1,0 +1,217 @@
+"""The promotion rules: each looks at the evidence and says what it found, none touches anything."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lakehouse_ml.pipelines.promotion.evidence import CHAMPION, Evidence
+from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
+
+BASELINE, CHALLENGER = "baseline", "challenger"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one rule found.
+
+    Attributes:
+        rule: Name of the rule.
+        passed: Whether the evidence keeps it.
+        reason: What was found, in words.
+        value: What was measured; None: nothing to measure.
+        limit: What it must keep.
+        low: Lower end of the value's interval.
+        high: Upper end of the value's interval.
+    """
+
+    rule: str
+    passed: bool
+    reason: str
+    value: float | None = None
+    limit: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        measured = "" if self.value is None else f" {self.value:g}"
+        interval = "" if self.low is None or self.high is None else f" [{self.low:g}, {self.high:g}]"
+        limit = "" if self.limit is None else f" (must be {self.limit})"
+        return (
+            f"{'passed' if self.passed else 'FAILED'} {self.rule}:{measured}{interval}{limit} {self.reason}"
+        )
+
+
+Rule = Callable[[Evidence, PromotionRules], Verdict]
+
+
+def candidates_intact(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """Both models are there, can be loaded, and their files are those that were evaluated."""
+    faults = dict(evidence.faults)
+    for role in (BASELINE, CHALLENGER):
+        if role not in evidence.trained.models:
+            faults[role] = "training handed over no such model"
+    found = "; ".join(f"{role}: {fault}" for role, fault in sorted(faults.items()))
+    return Verdict("candidates_intact", not faults, found or "files are as evaluated and load")
+
+
+def champion_follows_ledger(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """The alias is where the ledger's newest row left it."""
+    alias = evidence.incumbent.version if evidence.incumbent else None
+    named = f"alias: {alias or 'none'}, ledger: {evidence.ledger.champion or 'none'}"
+    passed = alias == evidence.ledger.champion
+    remedy = "" if passed else "; the alias follows the ledger after this run, then promote again"
+    return Verdict("champion_follows_ledger", passed, named + remedy)
+
+
+def evaluation_of_these_models(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """The evaluation measured the files that would be promoted, and this champion."""
+    measured = {m.role for m in evidence.overall}
+    found = [
+        f"{role} has digest {digest}, evaluated were {_evaluated(evidence, role)}"
+        for role, digest in evidence.digests.items()
+        if role not in measured
+    ]
+    return Verdict("evaluation_of_these_models", not found, "; ".join(found) or "digests agree")
+
+
+def _evaluated(evidence: Evidence, role: str) -> str:
+    return ", ".join(sorted({m.model_digest for m in evidence.measurements if m.role == role})) or "none"
+
+
+def evaluation_complete(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """Every number that a rule needs is there once, and finite."""
+    wanted = [
+        (role, metric, "") for role in evidence.digests for metric in (rules.margin.metric, *rules.floors)
+    ]
+    wanted.append((CHALLENGER, rules.margin.metric, BASELINE))
+    if evidence.incumbent is not None:
+        wanted += [(role, rules.margin.metric, CHAMPION) for role in (BASELINE, CHALLENGER)]
+    faults = [fault for key in wanted if (fault := _fault(evidence, *key))]
+    return Verdict(
+        "evaluation_complete", not faults, "; ".join(faults) or f"{len(wanted)} numbers are finite"
+    )
+
+
+def _fault(evidence: Evidence, role: str, metric: str, compared_to: str) -> str:
+    try:
+        _numbers(evidence, role, metric, compared_to)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _numbers(evidence: Evidence, role: str, metric: str, compared_to: str = "") -> tuple[float, float, float]:
+    found = evidence.find(role, metric, compared_to)
+    name = f"{role}{' minus ' + compared_to if compared_to else ''} {metric}"
+    if len(found) != 1:
+        raise ValueError(f"{name}: must stand once, stands {len(found)} times")
+    value, low, high = found[0].value, found[0].low, found[0].high
+    if value is None or low is None or high is None or not all(map(math.isfinite, (value, low, high))):
+        raise ValueError(f"{name}: must be finite, is {value} [{low}, {high}]")
+    return value, low, high
+
+
+def same_rows(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """All models were measured on the same rows, of the holdout that training left untouched."""
+    declared = (evidence.trained.holdout_start, evidence.trained.holdout_end)
+    shapes = {(m.rows, m.positives, m.days) for m in evidence.overall}
+    holdouts = {(m.holdout_start, m.holdout_end) for m in evidence.overall}
+    passed = len(shapes) == 1 and holdouts == {declared}
+    counts = sorted(f"{rows} rows, {positives} positives, {days} days" for rows, positives, days in shapes)
+    days = sorted(f"{start} to {end}" for start, end in holdouts)
+    return Verdict("same_rows", passed, f"{counts} on {days}, declared {declared[0]} to {declared[1]}")
+
+
+def enough_rows(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """Enough labelled holdout rows."""
+    return _at_least("enough_rows", [m.rows for m in evidence.overall], rules.evidence.rows_min)
+
+
+def enough_positives(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """Enough positive holdout rows."""
+    return _at_least(
+        "enough_positives", [m.positives for m in evidence.overall], rules.evidence.positives_min
+    )
+
+
+def enough_days(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """Enough holdout days with labelled rows."""
+    return _at_least("enough_days", [m.days for m in evidence.overall], rules.evidence.days_min)
+
+
+def _at_least(rule: str, counts: list[int], least: int) -> Verdict:
+    count = min(counts, default=0)
+    return Verdict(rule, count >= least, "in the common holdout", value=count, limit=f">= {least}")
+
+
+def holdout_after_training(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """No compared model was trained on a day of the holdout."""
+    until = dict.fromkeys(evidence.trained.models, evidence.trained.train_end)
+    if evidence.incumbent is not None:
+        until[CHAMPION] = evidence.incumbent.trained_until
+    start = evidence.trained.holdout_start
+    found = "; ".join(f"{role} was trained until {day}" for role, day in sorted(until.items()) if day > start)
+    return Verdict(
+        "holdout_after_training", not found, found or f"all trained before {start}", limit=f"<= {start}"
+    )
+
+
+def enough_new_days(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """Enough holdout days that did not promote a model before."""
+    start, end = evidence.trained.holdout_start, evidence.trained.holdout_end
+    new_from = max(start, evidence.ledger.judged_until or start)
+    days, least = max(0, (end - new_from).days), rules.evidence.new_days_min
+    return Verdict(
+        "enough_new_days", days >= least, f"holdout days from {new_from} on", value=days, limit=f">= {least}"
+    )
+
+
+def evaluation_fresh(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """The evaluation is not older than allowed, nor from the future."""
+    age, most = (evidence.as_of - evidence.trained.as_of).total_seconds() / 86400, rules.evidence.max_age_days
+    return Verdict("evaluation_fresh", 0 <= age <= most, "days old", value=age, limit=f"0 to {most:g}")
+
+
+def beats(evidence: Evidence, rules: PromotionRules, role: str, other: str) -> Verdict:
+    """Whether a model is better than another on the common holdout, by more than luck of a few days.
+
+    Raises:
+        ValueError: The difference is not there, or not finite.
+    """
+    margin = rules.margin
+    value, low, high = _numbers(evidence, role, margin.metric, other)
+    return Verdict(
+        rule=f"beats_{other}",
+        passed=value > margin.above and low > margin.low_above,
+        reason=f"{role} minus {other}, {margin.metric}",
+        value=value,
+        limit=f"> {margin.above:g}, lower end > {margin.low_above:g}",
+        low=low,
+        high=high,
+    )
+
+
+def keeps_floor(evidence: Evidence, rules: PromotionRules, role: str, metric: str) -> Verdict:
+    """Whether the model's metric is above its floor.
+
+    Raises:
+        ValueError: The metric is not there, or not finite.
+    """
+    value, low, high = _numbers(evidence, role, metric)
+    limit = rules.floors[metric]
+    return Verdict(f"floor_{metric}", limit.allows(value), role, value, str(limit), low, high)
+
+
+EVIDENCE_RULES: tuple[Rule, ...] = (
+    candidates_intact,
+    champion_follows_ledger,
+    evaluation_of_these_models,
+    evaluation_complete,
+    same_rows,
+    enough_rows,
+    enough_positives,
+    enough_days,
+    holdout_after_training,
+    enough_new_days,
+    evaluation_fresh,
+)
