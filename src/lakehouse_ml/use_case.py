@@ -81,12 +81,15 @@ class Estimator:
         role: ``baseline`` or ``challenger``.
         search_space: ``(trial) -> params``: asks Optuna for one set of hyper-parameters.
         build: ``(params, seed) -> unfitted scikit-learn classifier`` over the feature frame.
-        rounds: Name of the hyper-parameter that counts boosting rounds; training takes it from validation. None: no rounds.
+        start: Hyper-parameters that the first trial takes, so that tuning never ends below what is known to work.
+        rounds: Name of the hyper-parameter that counts boosting rounds; training takes it from validation, and the
+            fitted classifier has ``staged_predict_proba``. None: no rounds.
     """
 
     role: str
     search_space: Callable[[Any], dict[str, Any]]
     build: Callable[[Params, int], Any]
+    start: Params
     rounds: str | None = None
 
 
