@@ -2,12 +2,13 @@
 
 from lakehouse_ml.flights.features import FAMILIES
 from lakehouse_ml.flights.labels import LABELS
+from lakehouse_ml.flights.model import COSTS, ESTIMATORS, SLICES
 from lakehouse_ml.flights.sources import SOURCES
 from lakehouse_ml.flights.spine import KEY, SPINE
 from lakehouse_ml.lakehouse.contract import Contract, by_table
 from lakehouse_ml.lakehouse.sources import bronze_contract
 from lakehouse_ml.lakehouse.tables import TABLES
-from lakehouse_ml.use_case import Costs, UseCase
+from lakehouse_ml.use_case import UseCase
 
 FEATURES = Contract(
     table="gold.features",
@@ -30,9 +31,9 @@ USE_CASE = UseCase(
     spine=SPINE,
     families=FAMILIES,
     labels=LABELS,
-    estimators=(),
-    slices={},
-    costs=Costs(false_alarm=1.0, miss=3.0),
+    estimators=ESTIMATORS,
+    slices=SLICES,
+    costs=COSTS,
     owners={"data": "data engineering", "model": "data science", "platform": "ml platform"},
 )
 
