@@ -2,6 +2,8 @@
 
 from kedro.config import OmegaConfigLoader
 
+from lakehouse_ml.hooks import EventLogHooks, ProgressHooks, SessionHooks
+
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
@@ -13,3 +15,5 @@ CONFIG_LOADER_ARGS = {
 
 # A run sends nothing anywhere.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+
+HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial, update_wrapper
 from typing import Any
 
 import pandas as pd
@@ -20,9 +21,10 @@ class Family:
     Attributes:
         contract: ``gold.<family>``: ``key`` and the family's features.
         inputs: Silver tables in the order of the function's arguments, e.g. ``("timetable", "movements")``.
-        lookback: A record published at p changes features only for ``p <= predict_at <= p + lookback``; at most 90 days.
-        build: ``(flights, *inputs, *references) -> frame``: the spine's rows of the affected days first, then the silver
-            frames, restricted to what is published within the lookback. One row per key.
+        lookback: A record published at p changes features only for
+            ``p <= predict_at <= p + lookback``; at most 90 days.
+        build: ``(flights, *inputs, *references) -> frame``: the spine's rows of the affected days, then the
+            silver frames, restricted to what is published within the lookback. One row per key.
         references: Small silver tables that the family reads whole, e.g. ``("airports",)``: a record of theirs reaches
             every later day.
     """
@@ -118,7 +120,8 @@ class UseCase:
         families: Feature families, in the order of their columns.
         labels: The truth.
         estimators: Baseline and challenger.
-        slices: Groups in which quality is shown, by name: ``(frame) -> values``, frame = spine and features of the rows.
+        slices: Groups in which quality is shown, by name: ``(frame) -> values``;
+            the frame holds spine and features of the rows.
         costs: Cost matrix.
         owners: Who answers, by subject: ``data``, ``model``, ``platform``.
     """
@@ -143,3 +146,8 @@ class UseCase:
     def entities(self) -> str:
         """Name of the spine's table in gold."""
         return self.spine.contract.name
+
+
+def bound(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
+    """A stage's function with the use case's part of its arguments given, under its own name."""
+    return update_wrapper(partial(function, *args, **kwargs), function)

@@ -2,5 +2,18 @@
 
 from lakehouse_ml.datasets.delta_changes import DeltaChanges
 from lakehouse_ml.datasets.delta_table import DeltaTable
+from lakehouse_ml.datasets.landing import LandingFiles, LandingListing
+from lakehouse_ml.datasets.registered_model import ModelRegistry, RegisteredModel
+from lakehouse_ml.datasets.run_log import RunLog
+from lakehouse_ml.datasets.table_versions import TableVersions
 
-__all__ = ["DeltaChanges", "DeltaTable"]
+__all__ = [
+    "DeltaChanges",
+    "DeltaTable",
+    "LandingFiles",
+    "LandingListing",
+    "ModelRegistry",
+    "RegisteredModel",
+    "RunLog",
+    "TableVersions",
+]

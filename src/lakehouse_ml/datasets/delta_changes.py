@@ -10,7 +10,7 @@ from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.session import get_spark
 
 
-class DeltaChanges(AbstractDataset[DataFrame, NoReturn]):
+class DeltaChanges(AbstractDataset[NoReturn, DataFrame]):
     """Rows inserted into a table after the version that ``ops.progress`` holds for a consumer.
 
     The frame has the table's columns and ``_commit_version`` (bigint), the Delta version that brought the row.
@@ -21,7 +21,15 @@ class DeltaChanges(AbstractDataset[DataFrame, NoReturn]):
         **address: As of :class:`DeltaTable`: catalog, root, contracts, platform.
     """
 
-    def __init__(self, *, consumer: str, schema: str, table: str, metadata: dict[str, Any] | None = None, **address: Any) -> None:
+    def __init__(
+        self,
+        *,
+        consumer: str,
+        schema: str,
+        table: str,
+        metadata: dict[str, Any] | None = None,
+        **address: Any,
+    ) -> None:
         self.consumer = consumer
         self.source = DeltaTable(schema=schema, table=table, **address)
         self.progress = DeltaTable(schema="ops", table="progress", missing="empty", **address)

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.lakehouse.contract import Contract, ContractError
+from lakehouse_ml.lakehouse.overlap import overlapping
 
 Mode = Literal["read", "append", "insert", "replace"]
 
@@ -50,7 +51,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         mode: How ``save`` writes. ``insert`` adds the rows whose key is not there yet; ``replace`` takes the place of
             the days of the frame (partitions of the contract's ``day``); ``append`` adds all, exactly once for a
             stream; ``read`` refuses.
-        missing: What ``load`` does when the table does not exist: ``error``, or ``empty`` for state before the first run.
+        missing: What ``load`` does when the table does not exist: ``error``, or ``empty`` for former state.
         platform: See :class:`Lakehouse`.
     """
 
@@ -121,36 +122,26 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         elif self.mode == "replace":
             self._replace_days(frame)
         else:
-            raise DatasetError(f"{self.table} is read-only under this name: save through {self.table.replace('.', '_')}")
+            raise DatasetError(
+                f"{self.table} is read-only under this name: save through {self.table.replace('.', '_')}"
+            )
 
     def _append(self, frame: DataFrame) -> None:
         frame.write.format("delta").mode("append").saveAsTable(self.identifier)
 
     def _append_stream(self, frame: DataFrame) -> None:
-        query = (
-            frame.writeStream.trigger(availableNow=True)
-            .option("checkpointLocation", self.lakehouse.checkpoint(self.table))
-            .toTable(self.identifier)
+        writer = frame.writeStream.trigger(availableNow=True).option(
+            "checkpointLocation", self.lakehouse.checkpoint(self.table)
         )
-        query.awaitTermination()
+        self.lakehouse.start_stream(writer, self.table).awaitTermination()
 
     def _insert(self, frame: DataFrame) -> None:
-        key = list(self.contract.key)
+        key, day = list(self.contract.key), self.contract.day
         if self.lakehouse.version(self.table) > 0:
-            stored = self._collidable(frame).select(*key)
-            frame = frame.join(stored, key, "left_anti")
-        day = self.contract.day
+            stored = overlapping(get_spark().read.table(self.identifier), frame, day)
+            frame = frame.join(stored.select(*key), key, "left_anti")
         # Files that each hold a stretch of days let every later scan skip the others.
         self._append(frame.repartitionByRange(F.col(day)) if day else frame)
-
-    def _collidable(self, frame: DataFrame) -> DataFrame:
-        """The stored rows that can share a key with the frame: those within its range of days."""
-        stored = get_spark().read.table(self.identifier)
-        day = self.contract.day
-        if day is None:
-            return stored
-        first, last = frame.agg(F.min(day), F.max(day)).collect()[0]
-        return stored.where(F.col(day).between(F.lit(first), F.lit(last)))
 
     def _replace_days(self, frame: DataFrame) -> None:
         frame.write.format("delta").mode("overwrite").option("partitionOverwriteMode", "dynamic").saveAsTable(

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
 from lakehouse_ml.datasets.session import get_spark
 
 
@@ -34,13 +37,17 @@ class Lakehouse:
         """SQL identifier of ``<schema>.<table>``."""
         if self.platform == "databricks":
             return f"`{self.catalog}`.{table}"
-        return f"delta.`{self.folder / table.replace('.', '/')}`"
+        return f"delta.`{self.path(table)}`"
+
+    def path(self, table: str) -> Path:
+        """Folder of ``<schema>.<table>`` where tables are folders."""
+        return self.folder / table.replace(".", "/")
 
     def exists(self, table: str) -> bool:
         """Whether the table was created."""
         if self.platform == "databricks":
             return bool(get_spark().catalog.tableExists(self.table(table)))
-        return (self.folder / table.replace(".", "/") / "_delta_log").is_dir()
+        return (self.path(table) / "_delta_log").is_dir()
 
     def version(self, table: str) -> int:
         """Newest Delta version of the table; -1 when it does not exist.
@@ -52,7 +59,7 @@ class Lakehouse:
         if self.platform == "databricks":
             history = get_spark().sql(f"DESCRIBE HISTORY {self.table(table)} LIMIT 1")
             return int(history.collect()[0]["version"])
-        log = self.folder / table.replace(".", "/") / "_delta_log"
+        log = self.path(table) / "_delta_log"
         return max((int(file.stem) for file in log.glob("*.json") if file.stem.isdigit()), default=-1)
 
     def versions(self, tables: tuple[str, ...]) -> dict[str, int]:
@@ -63,3 +70,9 @@ class Lakehouse:
     def checkpoint(self, table: str) -> str:
         """Folder of the checkpoint of the stream that fills the table."""
         return str(self.folder / "_checkpoints" / table.replace(".", "/"))
+
+    def start_stream(self, writer: DataStreamWriter, table: str) -> StreamingQuery:
+        """Start a stream into the table. A folder is no valid target of ``toTable``."""
+        if self.platform == "databricks":
+            return writer.toTable(self.table(table))
+        return writer.format("delta").start(str(self.path(table)))

@@ -23,7 +23,7 @@ class TableVersions(AbstractDataset[NoReturn, dict[str, int]]):
         platform: See :class:`Lakehouse`.
     """
 
-    def __init__(  # noqa: PLR0913 - keyword-only, one line each in the catalog
+    def __init__(
         self,
         *,
         catalog: str,
@@ -42,7 +42,9 @@ class TableVersions(AbstractDataset[NoReturn, dict[str, int]]):
         """Version by table; a table that was never written is absent."""
         module, attribute = self.contracts.rsplit(".", 1)
         tables = sorted(getattr(import_module(module), attribute))
-        return self.lakehouse.versions(tuple(table for table in tables if table.split(".", 1)[0] in self.schemas))
+        return self.lakehouse.versions(
+            tuple(table for table in tables if table.split(".", 1)[0] in self.schemas)
+        )
 
     def save(self, data: NoReturn) -> None:
         """Refused: versions are counted by Delta."""

@@ -108,7 +108,9 @@ class Contract:
     @property
     def checks(self) -> dict[str, str]:
         """CHECK constraints of the table: every rule that rejects rows, but for those NOT NULL already states."""
-        return {r.name: r.sql for r in self.row_rules if r.action != "warn" and not r.name.endswith("_present")}
+        return {
+            r.name: r.sql for r in self.row_rules if r.action != "warn" and not r.name.endswith("_present")
+        }
 
     @property
     def fingerprint(self) -> str:

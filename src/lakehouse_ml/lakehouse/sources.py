@@ -5,7 +5,9 @@ from lakehouse_ml.lakehouse.contract import Column, Contract, Rule
 PUBLISHED_AT = Column("published_at", "timestamp", "Moment from which the record could be known", unit="UTC")
 
 PROVENANCE = (
-    Column("_revision", "string", "SHA-256 over all fields of the record: the same message has the same revision"),
+    Column(
+        "_revision", "string", "SHA-256 over all fields of the record: the same message has the same revision"
+    ),
     Column("_file", "string", "Landing file, <source>/<period>.jsonl.gz"),
     Column("_line_no", "int", "Line in the landing file, from 1"),
     Column("_bronze_version", "bigint", "Delta version of the bronze table that brought the line"),

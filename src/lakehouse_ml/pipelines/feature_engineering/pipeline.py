@@ -1,9 +1,5 @@
 """Silver to gold: the spine, every feature family, features side by side, labels."""
 
-from collections.abc import Callable
-from functools import partial, update_wrapper
-from typing import Any
-
 from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.feature_engineering.affected import find_affected_days, sources_read
@@ -14,7 +10,7 @@ from lakehouse_ml.pipelines.feature_engineering.gold import (
     join_families,
 )
 from lakehouse_ml.pipelines.feature_engineering.progress import mark_progress
-from lakehouse_ml.use_case import Family, UseCase
+from lakehouse_ml.use_case import Family, UseCase, bound
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
@@ -25,13 +21,13 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=_bound(find_affected_days, use_case),
+                func=bound(find_affected_days, use_case),
                 inputs=["run", "before_ops_progress", *new],
                 outputs="affected_days",
                 name="find_affected_days",
             ),
             Node(
-                func=_bound(build_spine, spine),
+                func=bound(build_spine, spine),
                 inputs=["affected_days", "run", *(f"silver_{table}" for table in spine.inputs)],
                 outputs=entities,
                 name="spine",
@@ -44,15 +40,15 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
                 name="features",
             ),
             Node(
-                func=_bound(insert_labels, labels),
+                func=bound(insert_labels, labels),
                 inputs=["affected_days", f"new_silver_{labels.source}"],
                 outputs="gold_labels",
                 name="labels",
             ),
             Node(
-                func=_bound(mark_progress, sources_read(use_case)),
+                func=bound(mark_progress, sources_read(use_case)),
                 inputs=["affected_days", "run", "before_ops_progress", "gold_features", "gold_labels"],
-                outputs="ops_progress",
+                outputs="feature_engineering_progress",
                 name="mark_progress",
             ),
         ]
@@ -62,13 +58,8 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
 def _family_node(family: Family, entities: str) -> Node:
     tables = [f"silver_{table}" for table in (*family.inputs, *family.references)]
     return Node(
-        func=_bound(build_family, family),
+        func=bound(build_family, family),
         inputs=["affected_days", "run", entities, *tables],
         outputs=family.name,
         name=family.name,
     )
-
-
-def _bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
-    """The function with its first argument given, under its own name."""
-    return update_wrapper(partial(function, first), function)

@@ -1,7 +1,5 @@
 """The promotion pipeline's table of contents."""
 
-from functools import partial, update_wrapper
-
 from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.promotion.apply import apply_decision
@@ -9,12 +7,12 @@ from lakehouse_ml.pipelines.promotion.decide import decide
 from lakehouse_ml.pipelines.promotion.gather import gather_evidence
 from lakehouse_ml.pipelines.promotion.model_card import write_model_card
 from lakehouse_ml.pipelines.promotion.record import record_decision
-from lakehouse_ml.use_case import UseCase
+from lakehouse_ml.use_case import UseCase, bound
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Evaluation and candidates in, a decision in the ledger and the champion out."""
-    card = update_wrapper(partial(write_model_card, use_case=use_case), write_model_card)
+    card = bound(write_model_card, use_case=use_case)
     return Pipeline(
         [
             Node(

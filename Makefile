@@ -1,0 +1,63 @@
+# Needs Python 3.11 or 3.12, Java 17 or newer, and make; everything else is fetched from the package registries.
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell command -v $(name)),$(name))))
+VENV   := .venv
+BIN    := $(VENV)/bin
+UNTIL  ?= 2013-10-01
+N      ?= 200
+
+export DO_NOT_TRACK = 1
+export SPARK_LOCAL_IP = 127.0.0.1
+export GIT_PYTHON_REFRESH = quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test java env jars lint unit chaos bench pins clean
+
+help: ## What there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: env ## Play the feed up to UNTIL and run the whole loop on it
+	$(BIN)/kedro land --until $(UNTIL)
+	$(BIN)/kedro run
+
+test: env lint unit ## Lint, types, import contracts, catalogs, and all tests
+
+unit: env
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	for env in dev test staging prod; do $(BIN)/kedro catalog resolve-patterns --env=$$env > $(VENV)/catalog-$$env.yml || exit 1; done
+
+chaos: env ## Kill the loop N times at random points and compare the tables
+	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
+
+bench: env ## Compare a day on nine months of history with one on four
+	$(BIN)/python tests/bench.py
+
+java:
+	@$(PYTHON) src/lakehouse_ml/java.py
+
+env: java $(VENV)/.jars
+
+$(VENV)/.pins: requirements/dev.txt requirements/uv.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@touch $@
+
+$(VENV)/.jars: $(VENV)/.pins requirements/jars.sha256
+	$(BIN)/python requirements/fetch_jars.py
+	@touch $@
+
+pins: ## Compile the pins anew
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --constraints requirements/runtime-19.txt \
+	  --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet --output-file requirements/dev.txt
+	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(BIN)/uv pip compile - --generate-hashes --no-emit-index-url \
+	  --universal --python-version 3.11 --quiet --output-file requirements/uv.txt
+
+clean: ## Remove the environment and all data
+	rm -rf $(VENV) data/01_raw data/lakehouse data/mlflow data/reporting

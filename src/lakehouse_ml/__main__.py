@@ -1,0 +1,24 @@
+"""Entry of the installed package: ``lakehouse-ml`` takes the options of ``kedro run``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.cli.utils import find_run_command
+from kedro.framework.project import configure_project
+
+
+def main(*args: Any, **kwargs: Any) -> Any:
+    """Run the pipelines that the arguments name; returns what the run returns.
+
+    Raises:
+        SystemExit: On the command line, with Kedro's exit code.
+    """
+    package = Path(__file__).parent.name
+    configure_project(package)
+    kwargs.setdefault("standalone_mode", not hasattr(sys, "ps1"))
+    return find_run_command(package)(*args, **kwargs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The landing folder as Kedro datasets: what has landed, and the stream of new files."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from pyspark.sql import DataFrame
+
+from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, landed_file
+
+_BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
+
+
+class _ReadOnly:
+    def save(self, data: NoReturn) -> None:
+        """Refused: landing files are written by the systems upstream."""
+        raise DatasetError("The landing folder is read-only for pipelines; `kedro land` plays the feed")
+
+
+class LandingListing(_ReadOnly, AbstractDataset[NoReturn, list[LandedFile]]):
+    """Every file of every source in the environment's landing folder, in order of its name.
+
+    Args:
+        catalog: The environment's catalog.
+        root: Folder of the landing folders.
+    """
+
+    def __init__(self, *, catalog: str, root: str, metadata: dict[str, Any] | None = None) -> None:
+        self.folder = Path(root).absolute() / catalog
+        self.metadata = metadata
+
+    def load(self) -> list[LandedFile]:
+        """The listing.
+
+        Raises:
+            LandingError: There is no landing folder, or a file whose name tells no period.
+        """
+        if not self.folder.is_dir():
+            raise LandingError(
+                f"No landing folder {self.folder}: play the feed with `kedro land --env={self.folder.name} "
+                f"--until 2013-10-01`, or land files of your own there"
+            )
+        files = sorted(self.folder.glob("*/*"))
+        landed = [file for file in files if file.is_file() and not file.name.startswith((".", "_"))]
+        return [landed_file(file.parent.name, file.name, file.stat().st_size) for file in landed]
+
+    def _describe(self) -> dict[str, Any]:
+        return {"folder": str(self.folder)}
+
+
+class LandingFiles(_ReadOnly, AbstractDataset[NoReturn, DataFrame]):
+    """The stream of a source's landing files: path, content. Checkpoints belong to the table it is saved to.
+
+    Args:
+        catalog: The environment's catalog.
+        root: Folder of the landing folders.
+        source: The source's name.
+    """
+
+    def __init__(
+        self, *, catalog: str, root: str, source: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.folder = Path(root).absolute() / catalog / source
+        self.metadata = metadata
+
+    def load(self) -> DataFrame:
+        """The stream; nothing is read before it is saved."""
+        stream = get_spark().readStream.format("binaryFile").schema(_BINARY_FILE)
+        # By default files a week older than the newest are skipped without a word.
+        stream = stream.option("maxFileAge", "36500d").option("pathGlobFilter", "*.jsonl.gz")
+        return stream.load(str(self.folder))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"folder": str(self.folder)}

@@ -1,0 +1,148 @@
+"""Every run's events in ``ops.event_log``: written once, when the run ends, also when it fails."""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline.node import Node
+
+from lakehouse_ml.datasets import DeltaTable
+from lakehouse_ml.datasets.session import get_spark
+
+_ORIGIN = "origin struct<run_id:string,pipeline_name:string,flow_name:string,dataset_name:string,environment:string>"
+_EVENT = (
+    f"id string, sequence bigint, {_ORIGIN}, timestamp timestamp, message string, level string, "
+    "event_type string, details string"
+)
+
+
+@dataclass
+class NodeTimes:
+    """What one node did: from its first input's load to its last output's save.
+
+    Attributes:
+        stage: Stage of the node.
+        started: Monotonic seconds.
+        ended: Monotonic seconds.
+        finished_at: Wall clock at the end.
+        commits: Delta commits made.
+        versions: Version of each output before it was saved.
+    """
+
+    stage: str
+    started: float
+    ended: float = 0.0
+    finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    commits: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def details(self) -> str:
+        """Duration in seconds and commits, as JSON."""
+        return json.dumps({"duration_s": round(self.ended - self.started, 3), "commits": self.commits})
+
+
+class EventLogHooks:
+    """Collects what the nodes did, and writes it as one commit."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, NodeTimes] = {}
+        self._catalog: DataCatalog | None = None
+        self._environment = ""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """A new run begins with an empty log."""
+        self._nodes = {}
+        self._catalog = catalog
+        self._environment = run_params.get("env") or "dev"
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """A node begins with its first input."""
+        self._touch(node)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """A node without inputs begins here."""
+        self._touch(node)
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """A node without outputs ends here."""
+        self._touch(node)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Remember the table's version."""
+        self._touch(node).versions[dataset_name] = self._version(dataset_name)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """A node ends with its last output."""
+        times = self._touch(node)
+        times.commits += self._version(dataset_name) - times.versions[dataset_name]
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Write the log of a run that succeeded."""
+        self._write("INFO", "run finished", {"pipelines": _pipelines(run_params)})
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """Write the log of a run that failed, if it came as far as Spark."""
+        if self._catalog is not None:
+            details = {
+                "pipelines": _pipelines(run_params),
+                "error": type(error).__name__,
+                "text": str(error)[:2000],
+            }
+            self._write("ERROR", "run failed", details)
+
+    def _touch(self, node: Node) -> NodeTimes:
+        now = time.monotonic()
+        times = self._nodes.setdefault(node.name, NodeTimes(min(node.tags, default=""), now))
+        times.ended, times.finished_at = now, datetime.now(UTC)
+        return times
+
+    def _version(self, dataset_name: str) -> int:
+        dataset = self._catalog.get(dataset_name) if self._catalog is not None else None
+        return dataset.lakehouse.version(dataset.table) if isinstance(dataset, DeltaTable) else 0
+
+    def _write(self, level: str, message: str, details: dict[str, Any]) -> None:
+        assert self._catalog is not None
+        rows = [
+            self._row(number, times.finished_at, "METRICS", "flow_progress", name, times)
+            for number, (name, times) in enumerate(self._nodes.items())
+        ]
+        ended = datetime.now(UTC)
+        run = (
+            len(rows),
+            (None, None, None, None, self._environment),
+            ended,
+            message,
+            level,
+            "run_progress",
+            json.dumps(details),
+        )
+        events = [(_identity(row), *row) for row in [*rows, run]]
+        self._catalog.save("ops_event_log", get_spark().createDataFrame(events, _EVENT))
+
+    def _row(
+        self, number: int, at: datetime, level: str, kind: str, name: str, times: NodeTimes
+    ) -> tuple[Any, ...]:
+        origin = (None, times.stage, name, None, self._environment)
+        return (number, origin, at, f"{name} finished", level, kind, times.details)
+
+
+def _pipelines(run_params: dict[str, Any]) -> list[str]:
+    return list(run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"])
+
+
+def _identity(row: tuple[Any, ...]) -> str:
+    return hashlib.sha256(repr(row).encode()).hexdigest()

@@ -1,0 +1,97 @@
+"""One run at a time, with parameters that something reads, on one Spark session."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+
+from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.java import missing_java
+
+# Read by configuration, not by a node.
+_RUNTIME_ONLY = {"mlflow_run_id"}
+
+
+class RunLockedError(RuntimeError):
+    """Another run is at work in the environment."""
+
+
+class UnknownParameterError(ValueError):
+    """A parameter that nothing reads; the message offers the nearest names."""
+
+
+def refuse_unknown_parameters(given: Iterable[str], read: Iterable[str]) -> None:
+    """Make sure that every top-level parameter is read by some node.
+
+    Args:
+        given: Top-level keys of the parameters, those of ``--params`` included.
+        read: Inputs of all registered nodes, e.g. ``params:training.tuning``.
+
+    Raises:
+        UnknownParameterError: Naming what nothing reads.
+    """
+    known = {name.removeprefix("params:").split(".")[0] for name in read if name.startswith("params:")}
+    for name in sorted(set(given) - known - _RUNTIME_ONLY):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+        raise UnknownParameterError(f"parameter {name}: nothing reads it; {hint}")
+
+
+class SessionHooks:
+    """One writer per environment, and its Spark session; other commands than runs need neither."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember the configuration."""
+        self._context = context
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Check the parameters, take the environment's lock, start Spark.
+
+        Raises:
+            RunLockedError: Another run holds the lock.
+            UnknownParameterError: A parameter that nothing reads.
+        """
+        inputs = [name for pipeline in pipelines.values() for name in pipeline.inputs()]
+        refuse_unknown_parameters(self._context.params, inputs)
+        globals_ = self._context.config_loader["globals"]
+        self._lock = take_lock(Path(globals_["storage_root"]) / globals_["catalog"])
+        problem = missing_java() if globals_["platform"] == "local" else None
+        if problem:
+            raise RuntimeError(problem)
+        conf = self._context.config_loader["spark"] if globals_["platform"] == "local" else {}
+        get_spark({key: str(value) for key, value in conf.items()})
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        """Give the lock back."""
+        self._lock.release()
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        """Give the lock back."""
+        if hasattr(self, "_lock"):
+            self._lock.release()
+
+
+def take_lock(folder: Path) -> FileLock:
+    """The lock of an environment's tables; the system frees it when its process dies.
+
+    Raises:
+        RunLockedError: Another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.absolute() / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunLockedError(
+            f"Another run is at work in environment {folder.name} and holds {lock.lock_file}: wait until it ends, or "
+            f"stop it; a dead run holds nothing"
+        ) from None
+    return lock

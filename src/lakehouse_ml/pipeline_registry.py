@@ -1,0 +1,31 @@
+"""The project's pipelines. Another use case is another folder beside ``flights`` and another ``USE_CASE`` here."""
+
+from kedro.pipeline import Pipeline
+
+from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.pipelines import (
+    evaluation,
+    feature_engineering,
+    inference,
+    ingestion,
+    monitoring,
+    promotion,
+    training,
+)
+
+# In the order in which they run; Kedro itself orders by datasets, and a test holds the two together.
+STAGES = (ingestion, feature_engineering, training, evaluation, promotion, inference, monitoring)
+DAILY = ("ingestion", "feature_engineering", "inference", "monitoring")
+RETRAIN = ("training", "evaluation", "promotion")
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Every stage by its name, the whole loop, and the parts of it that run on schedules of their own."""
+    named = {stage.__name__.rsplit(".", 1)[1]: stage for stage in STAGES}
+    stages = {name: Pipeline(stage.create_pipeline(USE_CASE), tags=name) for name, stage in named.items()}
+    return {
+        **stages,
+        "__default__": sum(stages.values(), Pipeline([])),
+        "daily": sum((stages[name] for name in DAILY), Pipeline([])),
+        "retrain": sum((stages[name] for name in RETRAIN), Pipeline([])),
+    }

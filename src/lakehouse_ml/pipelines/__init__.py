@@ -1,0 +1,1 @@
+"""The stages: open a folder and everything that the stage does is there."""

@@ -1,0 +1,30 @@
+"""Bronze lines to silver records and quarantined lines."""
+
+from functools import reduce
+
+from pyspark.sql import DataFrame
+
+from lakehouse_ml.lakehouse.contract import Contract
+from lakehouse_ml.lakehouse.quality import accepted, checked_lines, rejected
+
+
+def clean(new_bronze: DataFrame, contract: Contract) -> tuple[DataFrame, DataFrame]:
+    """The source's new lines, checked; and of these the records that keep every rule, for silver.
+
+    Args:
+        new_bronze: ``bronze_<source>@new``: line, _file, _line_no, _commit_version.
+        contract: The source's silver contract.
+    """
+    checked = checked_lines(new_bronze, contract)
+    return checked, accepted(checked, contract)
+
+
+def quarantine(*checked: DataFrame, sources: tuple[str, ...]) -> DataFrame:
+    """The rejected lines of all sources, with the names of the rules that they break.
+
+    Args:
+        *checked: Checked lines, one frame per source.
+        sources: The sources' names, in the same order.
+    """
+    rows = (rejected(frame, source) for frame, source in zip(checked, sources, strict=True))
+    return reduce(DataFrame.unionByName, rows)

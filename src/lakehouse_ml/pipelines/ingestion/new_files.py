@@ -1,0 +1,54 @@
+"""Which landing files are new, and their lines into bronze."""
+
+from collections.abc import Iterator
+
+from pyspark.sql import DataFrame
+
+from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, bronze_lines
+
+
+def find_new_files(
+    landing_files: list[LandedFile], ingestion_log: DataFrame, sources: tuple[str, ...]
+) -> list[LandedFile]:
+    """The landing files that are not in the ingestion log yet.
+
+    Args:
+        landing_files: The listing.
+        ingestion_log: ``ops_ingestion_log`` before this run. Reads file, size_bytes.
+        sources: Sources of the use case.
+
+    Raises:
+        LandingError: A source never landed a file, or a file changed after it was taken.
+    """
+    _refuse_missing_sources(landing_files, sources)
+    taken = {row["file"]: row["size_bytes"] for row in ingestion_log.select("file", "size_bytes").collect()}
+    changed = [f for f in landing_files if f.file in taken and taken[f.file] != f.size_bytes]
+    if changed:
+        listed = "; ".join(f"{f.file}: {taken[f.file]} bytes when taken, {f.size_bytes} now" for f in changed)
+        raise LandingError(
+            f"Landing files never change, but these did after they were taken: {listed}. Put the landed content "
+            f"back, and land corrections as new files"
+        )
+    return [file for file in landing_files if file.file not in taken and file.source in sources]
+
+
+def _refuse_missing_sources(landing_files: list[LandedFile], sources: tuple[str, ...]) -> None:
+    landed = {file.source for file in landing_files}
+    missing = [source for source in sources if source not in landed]
+    if missing:
+        raise LandingError(
+            f"No file landed of: {', '.join(missing)}. Landed are: {', '.join(sorted(landed)) or 'none'}. "
+            f"Play the feed with `kedro land`, or land at least one file per source"
+        )
+
+
+def ingest(landing: DataFrame, new_files: list[LandedFile], source: str) -> Iterator[DataFrame]:
+    """Every line of the source's new files, verbatim: bronze rows, or nothing where no file is new.
+
+    Args:
+        landing: ``landing_<source>``, a stream of files: path, content.
+        new_files: Files that are not in the ingestion log.
+        source: The source's name.
+    """
+    if any(file.source == source and file.size_bytes > 0 for file in new_files):
+        yield bronze_lines(landing)

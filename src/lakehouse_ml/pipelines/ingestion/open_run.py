@@ -1,0 +1,116 @@
+"""The run's "now", resolved once for every later stage."""
+
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse_ml.lakehouse.landing import LandedFile
+from lakehouse_ml.lakehouse.progress import progress_rows
+from lakehouse_ml.lakehouse.run import Run
+
+
+class IngestionError(RuntimeError):
+    """Lines are unaccounted for, or a whole file was rejected; the message names the files."""
+
+
+class AsOfError(ValueError):
+    """The run's now lies where no run can be; the message names it and the way out."""
+
+
+def check_balance(ingestion_log: DataFrame, new_files: list[LandedFile]) -> None:
+    """Make sure that every line is accounted for, and that no new file was rejected whole.
+
+    Raises:
+        IngestionError: Naming the files.
+    """
+    gap = F.col("lines") - F.col("accepted") - F.col("duplicates") - F.col("quarantined")
+    suspects = ingestion_log.select("file", gap.alias("gap"), "status").where("gap != 0 OR status = 'failed'")
+    found = {row["file"]: row for row in suspects.collect()}
+    lost = [f"{name}: {row['gap']} lines" for name, row in found.items() if row["gap"] != 0]
+    if lost:
+        raise IngestionError(
+            f"Lines unaccounted for in {'; '.join(sorted(lost))}. Run `kedro refresh --layer silver`"
+        )
+    failed = [file.file for file in new_files if file.file in found]
+    if failed:
+        raise IngestionError(
+            f"Rejected whole, since a line breaks a rule with the action fail: {', '.join(failed)}. The lines are in "
+            f"quarantine.lines; correct the rule and run `kedro run --pipelines replay_quarantine`, or land the "
+            f"file anew under another name"
+        )
+
+
+def open_run(
+    ingestion_log: DataFrame,
+    new_files: list[LandedFile],
+    landing_files: list[LandedFile],
+    runs: DataFrame,
+    table_versions: dict[str, int],
+    as_of: str | None,
+) -> Run:
+    """The run: its now, its name, and the versions that its inputs have.
+
+    Args:
+        ingestion_log: ``ops_ingestion_log`` as written.
+        new_files: Files taken by this run.
+        landing_files: The listing.
+        runs: ``ops_runs`` before this run.
+        table_versions: Delta version by table, after ingestion.
+        as_of: The now as given (ISO 8601, UTC), or None for the end of the newest landed period.
+    """
+    check_balance(ingestion_log, new_files)
+    now = resolve_as_of(as_of, landing_files)
+    last = runs.agg(F.unix_micros(F.max("as_of")), F.count("*")).collect()[0]
+    refuse_backwards(now, last[0])
+    inputs = {
+        name: version for name, version in table_versions.items() if name.startswith(("bronze.", "silver."))
+    }
+    return Run(f"{now:%Y%m%dT%H%M}-{last[1] + 1}", now, inputs)
+
+
+def resolve_as_of(as_of: str | None, landing_files: list[LandedFile]) -> datetime:
+    """The run's now, UTC.
+
+    Raises:
+        AsOfError: It is no time, or lies before the first landed publication.
+    """
+    newest = max(file.period_end for file in landing_files)
+    if as_of is None:
+        return newest
+    first = min(file.period_start for file in landing_files)
+    try:
+        now = datetime.fromisoformat(str(as_of))
+    except ValueError:
+        raise AsOfError(f"as_of: must be a UTC time such as 2013-10-01T00:00, is {as_of!r}") from None
+    now = now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
+    if now < first:
+        raise AsOfError(
+            f"as_of: {now:%Y-%m-%dT%H:%M} lies before the first data ({first:%Y-%m-%dT%H:%M} UTC)"
+        )
+    return now
+
+
+def refuse_backwards(now: datetime, last_micros: int | None) -> None:
+    """Make sure that the run is not before the last one.
+
+    Raises:
+        AsOfError: It is.
+    """
+    last = None if last_micros is None else datetime.fromtimestamp(last_micros / 1e6, UTC)
+    if last is not None and now < last:
+        raise AsOfError(
+            f"as_of: {now:%Y-%m-%dT%H:%M} lies before the last run's {last:%Y-%m-%dT%H:%M} UTC, and time does not "
+            f"go back: leave as_of out, or use an environment of its own for a look at the past"
+        )
+
+
+def mark_progress(run: Run, ingestion_log: DataFrame, sources: tuple[str, ...]) -> DataFrame:
+    """Rows of ``ops.progress``: bronze is contained in silver and quarantine.
+
+    Args:
+        run: The run that ingested.
+        ingestion_log: ``ops_ingestion_log`` as written; progress is marked after it.
+        sources: The sources' names.
+    """
+    return progress_rows(run, ingestion_log, "ingestion", [f"bronze.{source}" for source in sources])

@@ -1,0 +1,77 @@
+"""Landing files -> bronze -> silver and quarantine -> ingestion log -> the run's now."""
+
+from kedro.pipeline import Node, Pipeline
+
+from lakehouse_ml.lakehouse.contract import Contract
+from lakehouse_ml.pipelines.ingestion.clean import clean, quarantine
+from lakehouse_ml.pipelines.ingestion.log_files import log_files
+from lakehouse_ml.pipelines.ingestion.new_files import find_new_files, ingest
+from lakehouse_ml.pipelines.ingestion.open_run import mark_progress, open_run
+from lakehouse_ml.use_case import UseCase, bound
+
+
+def create_pipeline(use_case: UseCase) -> Pipeline:
+    """Every landed line into silver or quarantine, once."""
+    sources = tuple(contract.name for contract in use_case.sources)
+    checked = [f"checked_{source}" for source in sources]
+    silver = [f"silver_{source}" for source in sources]
+    return Pipeline(
+        [
+            Node(
+                func=bound(find_new_files, sources=sources),
+                inputs=["landing_files", "before_ops_ingestion_log"],
+                outputs="new_files",
+                name="find_new_files",
+            ),
+            *(node for contract in use_case.sources for node in _source_nodes(contract)),
+            Node(
+                func=bound(quarantine, sources=sources),
+                inputs=checked,
+                outputs="quarantine_lines",
+                name="quarantine",
+            ),
+            Node(
+                func=bound(log_files, sources=use_case.sources),
+                inputs=["new_files", "quarantine_lines", *checked, *silver],
+                outputs="ops_ingestion_log",
+                name="log_files",
+            ),
+            Node(
+                func=open_run,
+                inputs=[
+                    "ops_ingestion_log",
+                    "new_files",
+                    "landing_files",
+                    "before_ops_runs",
+                    "table_versions",
+                    "params:as_of",
+                ],
+                outputs="run",
+                name="open_run",
+            ),
+            Node(
+                func=bound(mark_progress, sources=sources),
+                inputs=["run", "ops_ingestion_log"],
+                outputs="ingestion_progress",
+                name="mark_ingestion_progress",
+            ),
+        ]
+    )
+
+
+def _source_nodes(contract: Contract) -> list[Node]:
+    source = contract.name
+    return [
+        Node(
+            func=bound(ingest, source=source),
+            inputs=[f"landing_{source}", "new_files"],
+            outputs=f"bronze_{source}@lines",
+            name=f"ingest_{source}",
+        ),
+        Node(
+            func=bound(clean, contract=contract),
+            inputs=f"bronze_{source}@new",
+            outputs=[f"checked_{source}", f"silver_{source}"],
+            name=f"clean_{source}",
+        ),
+    ]
