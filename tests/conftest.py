@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets.session import get_spark
+
+if TYPE_CHECKING:
+    from registry_builders import Stores
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -22,7 +26,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
     warehouse = tmp_path_factory.mktemp("warehouse")
-    session = get_spark({**conf, "spark.sql.warehouse.dir": str(warehouse), "spark.sql.shuffle.partitions": "2"})
+    session = get_spark(
+        {**conf, "spark.sql.warehouse.dir": str(warehouse), "spark.sql.shuffle.partitions": "2"}
+    )
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Imported here, since MLflow takes seconds and most tests do without.
+    from registry_builders import make_template
+
+    return make_template(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def stores(mlflow_template: Path, tmp_path: Path) -> "Iterator[Stores]":
+    import mlflow
+
+    from registry_builders import make_stores
+
+    yield make_stores(mlflow_template, tmp_path)
+    mlflow.set_tracking_uri("")

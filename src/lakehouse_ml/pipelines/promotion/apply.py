@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse_ml.pipelines.promotion.decide import Decision
+from lakehouse_ml.pipelines.promotion.gather import ledger_state
 from lakehouse_ml.registry import ModelReference, Registry, RegistryError
 
 
@@ -25,19 +26,17 @@ def apply_decision(decision: Decision, ledger: DataFrame, registry: Registry) ->
             those in the ledger, or the registry cannot be reached.
     """
     _check_recorded(decision, ledger)
-    promoted = ledger.where("decision = 'promoted'").select("model_version", "model_digest")
-    newest = ledger.agg(F.max_by("champion_after", "sequence").alias("version")).collect()[0]["version"]
-    if newest is None:
+    state = ledger_state(ledger)
+    if state.champion is None:
         return
-    named = registry.reference(newest)
-    digests = {row["model_digest"] for row in promoted.where(F.col("model_version") == newest).collect()}
-    if named.digest not in digests:
+    named = registry.reference(state.champion)
+    if named.digest != state.champion_digest:
         raise RegistryError(
-            f"{registry.name} version {newest} has digest {named.digest}, the ledger promoted "
-            f"{sorted(digests)}: the registry was changed behind the ledger; restore the version's files."
+            f"{registry.name} version {named.version} has digest {named.digest}, the ledger promoted "
+            f"{state.champion_digest}: the registry was changed behind the ledger; restore it."
         )
     if registry.aliased() != named:
-        registry.point(newest)
+        registry.point(named.version)
     yield named
 
 

@@ -97,11 +97,13 @@ class LedgerState:
     Attributes:
         sequence: Newest sequence; 0: no row.
         champion: Version that its newest row leaves the alias at; None: none.
+        champion_digest: Digest that this version was promoted with.
         judged_until: Day after the newest holdout day that promoted a model; None: no promotion yet.
     """
 
     sequence: int
     champion: str | None
+    champion_digest: str | None
     judged_until: date | None
 
 

@@ -47,7 +47,7 @@ def gather_evidence(
         faults=_faults(trained, registry),
         incumbent=_incumbent(champion),
         measurements=_measurements(evaluations.where(F.col("run_id") == trained.run_id)),
-        ledger=_ledger_state(ledger),
+        ledger=ledger_state(ledger),
     )
 
 
@@ -76,10 +76,18 @@ def _fault(model: Candidate, registry: Registry) -> str:
     return "" if digest == model.digest else f"files have digest {digest}, evaluated was {model.digest}"
 
 
-def _ledger_state(ledger: DataFrame) -> LedgerState:
-    newest = ledger.agg(
-        F.max("sequence").alias("sequence"),
-        F.max_by("champion_after", "sequence").alias("champion"),
-        F.max(F.when(F.col("decision") == "promoted", F.col("holdout_end"))).alias("judged_until"),
-    ).collect()[0]
-    return LedgerState(newest["sequence"] or 0, newest["champion"], newest["judged_until"])
+def ledger_state(ledger: DataFrame) -> LedgerState:
+    """Where the rows of ``ops.promotion_ledger`` leave the champion."""
+    read = ("decision", "model_version", "model_digest", "champion_after", "holdout_end", "sequence")
+    rows = ledger.orderBy("sequence").select(*read).collect()
+    if not rows:
+        return LedgerState(0, None, None, None)
+    promoted = [row for row in rows if row["decision"] == "promoted"]
+    digests = {row["model_version"]: row["model_digest"] for row in promoted}
+    champion = rows[-1]["champion_after"]
+    return LedgerState(
+        sequence=rows[-1]["sequence"],
+        champion=champion,
+        champion_digest=digests.get(champion),
+        judged_until=max((row["holdout_end"] for row in promoted), default=None),
+    )

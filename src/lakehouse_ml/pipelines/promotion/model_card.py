@@ -89,7 +89,7 @@ def _rules(decision: Decision) -> str:
         (
             v.rule,
             "passed" if v.passed else "FAILED",
-            "" if v.value is None else f"{v.value:.4g}",
+            "" if v.value is None else f"{v.value:g}",
             v.limit,
             v.reason,
         )

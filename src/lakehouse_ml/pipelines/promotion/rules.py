@@ -56,11 +56,16 @@ def candidates_intact(evidence: Evidence, rules: PromotionRules) -> Verdict:
 
 def champion_follows_ledger(evidence: Evidence, rules: PromotionRules) -> Verdict:
     """The alias is where the ledger's newest row left it."""
-    alias = evidence.incumbent.version if evidence.incumbent else None
-    named = f"alias: {alias or 'none'}, ledger: {evidence.ledger.champion or 'none'}"
-    passed = alias == evidence.ledger.champion
+    known, ledger = evidence.incumbent, evidence.ledger
+    alias = (known.version, known.digest) if known else (None, None)
+    passed = alias == (ledger.champion, ledger.champion_digest)
+    found = f"alias: {_named(*alias)}, ledger: {_named(ledger.champion, ledger.champion_digest)}"
     remedy = "" if passed else "; the alias follows the ledger after this run, then promote again"
-    return Verdict("champion_follows_ledger", passed, named + remedy)
+    return Verdict("champion_follows_ledger", passed, found + remedy)
+
+
+def _named(version: str | None, digest: str | None) -> str:
+    return "no version" if version is None else f"version {version} with digest {digest}"
 
 
 def evaluation_of_these_models(evidence: Evidence, rules: PromotionRules) -> Verdict:

@@ -1,0 +1,372 @@
+import json
+import math
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from lakehouse_ml.pipelines.promotion.decide import Decision, decide
+from lakehouse_ml.pipelines.promotion.evidence import Incumbent, LedgerState, fingerprint
+from lakehouse_ml.pipelines.promotion.rule_set import Limit, PromotionRules
+from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
+from promotion_builders import (
+    DIGESTS,
+    HOLDOUT_END,
+    HOLDOUT_START,
+    RULES,
+    first_evidence,
+    later_evidence,
+    measurement,
+    measurements,
+    rules,
+)
+
+
+def failed(decision: Decision) -> set[str]:
+    return {verdict.rule for verdict in decision.verdicts if not verdict.passed}
+
+
+def changed(evidence, which, **changes):
+    """The evidence with the measurements that ``which`` picks changed."""
+    rows = tuple(replace(m, **changes) if which(m) else m for m in evidence.measurements)
+    return replace(evidence, measurements=rows)
+
+
+def without(evidence, which):
+    return replace(evidence, measurements=tuple(m for m in evidence.measurements if not which(m)))
+
+
+def is_metric(role, metric, compared_to=""):
+    return lambda m: m.is_overall and (m.role, m.metric, m.compared_to) == (role, metric, compared_to)
+
+
+def test_the_first_good_model_is_promoted_and_says_that_there_was_no_champion():
+    decision = decide(first_evidence(), rules())
+    assert (decision.outcome, decision.elected, failed(decision)) == ("promoted", "challenger", set())
+    assert "not applied: there is no champion yet" in " ".join(decision.reasons)
+
+
+def test_a_challenger_that_beats_the_champion_is_promoted():
+    decision = decide(later_evidence(champion_gain=0.02), rules())
+    assert (decision.outcome, decision.elected) == ("promoted", "challenger")
+
+
+@pytest.mark.parametrize("gain", [0.0, -0.02], ids=["equal", "worse"])
+def test_a_challenger_that_does_not_beat_the_champion_is_refused(gain):
+    decision = decide(later_evidence(champion_gain=gain), rules())
+    assert (decision.outcome, failed(decision)) == ("refused", {"beats_champion"})
+
+
+def test_a_gain_over_the_champion_that_may_be_luck_is_refused():
+    lucky = is_metric("challenger", "average_precision", "champion")
+    decision = decide(changed(later_evidence(), lucky, low=-0.006), rules())
+    assert failed(decision) == {"beats_champion"}
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "elected"),
+    [
+        (0.02, 0.01, "challenger"),
+        (0.001, -0.0049, "challenger"),
+        (0.001, -0.005, "baseline"),
+        (0.0, 0.0, "baseline"),
+        (-0.01, -0.02, "baseline"),
+    ],
+)
+def test_the_challenger_is_elected_by_difference_and_interval(gain, low, elected):
+    other = is_metric("challenger", "average_precision", "baseline")
+    decision = decide(changed(first_evidence(), other, value=gain, low=low, high=0.1), rules())
+    assert (decision.elected, decision.outcome) == (elected, "promoted")
+
+
+def test_an_elected_baseline_is_the_one_that_is_compared_to_the_champion():
+    evidence = replace(later_evidence(), measurements=measurements(gain=-0.05, champion_gain=-0.04))
+    assert decide(evidence, rules()).elected == "baseline"
+    assert decide(evidence, rules()).outcome == "promoted"
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "brier_skill", "ap_over_base_rate"])
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_a_model_below_a_floor_is_refused(metric, value):
+    decision = decide(changed(first_evidence(), is_metric("challenger", metric), value=value), rules())
+    assert failed(decision) == {f"floor_{metric}"}
+
+
+def test_a_floor_is_asked_of_the_elected_model_only():
+    evidence = changed(first_evidence(), is_metric("baseline", "roc_auc"), value=0.5)
+    assert decide(evidence, rules()).outcome == "promoted"
+
+
+@pytest.mark.parametrize("part", ["value", "low", "high"])
+@pytest.mark.parametrize("number", [None, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "which",
+    [
+        ("challenger", "average_precision", "baseline"),
+        ("challenger", "average_precision", "champion"),
+        ("challenger", "roc_auc", ""),
+        ("champion", "average_precision", ""),
+    ],
+)
+def test_a_number_that_is_missing_or_not_finite_is_refused(part, number, which):
+    decision = decide(changed(later_evidence(), is_metric(*which), **{part: number}), rules())
+    assert decision.outcome == "refused"
+    assert "evaluation_complete" in failed(decision)
+
+
+@pytest.mark.parametrize(
+    "which", [("challenger", "roc_auc", ""), ("challenger", "average_precision", "baseline")]
+)
+def test_a_number_that_is_not_there_is_refused(which):
+    decision = decide(without(first_evidence(), is_metric(*which)), rules())
+    assert "evaluation_complete" in failed(decision)
+    assert "must stand once, stands 0 times" in " ".join(decision.reasons)
+
+
+def test_a_comparison_that_was_not_made_elects_nobody_rather_than_the_baseline():
+    decision = decide(
+        without(first_evidence(), is_metric("challenger", "average_precision", "baseline")), rules()
+    )
+    assert decision.elected is None
+    assert "elected" in failed(decision)
+
+
+def test_a_number_that_stands_twice_is_refused():
+    evidence = first_evidence()
+    twice = (*evidence.measurements, measurement("challenger", "roc_auc", 0.99))
+    decision = decide(replace(evidence, measurements=twice), rules())
+    assert {"evaluation_complete", "floor_roc_auc"} <= failed(decision)
+
+
+def test_an_empty_evaluation_is_refused_by_every_rule_that_needs_it():
+    decision = decide(first_evidence(measurements=()), rules())
+    assert {"evaluation_complete", "evaluation_of_these_models", "enough_rows", "elected"} <= failed(decision)
+
+
+def test_the_evaluation_of_another_model_is_refused():
+    evidence = changed(first_evidence(), lambda m: m.role == "challenger", model_digest="d" * 64)
+    decision = decide(evidence, rules())
+    assert {"evaluation_of_these_models", "evaluation_complete"} <= failed(decision)
+    assert f"evaluated were {'d' * 64}" in " ".join(decision.reasons)
+
+
+def test_the_evaluation_of_another_champion_is_refused():
+    evidence = later_evidence(incumbent=Incumbent("1", "e" * 64, date(2013, 8, 6)))
+    assert "evaluation_of_these_models" in failed(decide(evidence, rules()))
+
+
+def test_measurements_of_an_earlier_training_of_the_run_do_not_disturb():
+    stale = measurement("challenger", "roc_auc", 0.2, model_digest="d" * 64)
+    evidence = first_evidence(measurements=(*measurements(), stale))
+    assert decide(evidence, rules()).outcome == "promoted"
+
+
+@pytest.mark.parametrize("change", [{"rows": 23_999}, {"positives": 4_999}, {"days": 27}])
+def test_models_measured_on_different_rows_are_refused(change):
+    evidence = changed(later_evidence(), lambda m: m.role == "champion", **change)
+    assert failed(decide(evidence, rules())) == {"same_rows"}
+
+
+def test_another_holdout_than_training_declared_is_refused():
+    evidence = changed(first_evidence(), lambda m: True, holdout_start=HOLDOUT_START + timedelta(days=1))
+    assert failed(decide(evidence, rules())) == {"same_rows"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("enough_rows", {"rows": 999}),
+        ("enough_positives", {"positives": 199}),
+        ("enough_days", {"days": 13}),
+    ],
+)
+def test_too_little_to_judge_by_is_refused(rule, change):
+    assert failed(decide(changed(first_evidence(), lambda m: m.is_overall, **change), rules())) == {rule}
+
+
+def test_a_champion_that_was_trained_on_holdout_days_is_refused():
+    evidence = later_evidence(
+        incumbent=Incumbent("1", DIGESTS["champion"], HOLDOUT_START + timedelta(days=1))
+    )
+    assert failed(decide(evidence, rules())) == {"holdout_after_training"}
+
+
+def test_a_champion_that_was_trained_up_to_the_holdout_is_compared():
+    evidence = later_evidence(incumbent=Incumbent("1", DIGESTS["champion"], HOLDOUT_START))
+    assert decide(evidence, rules()).outcome == "promoted"
+
+
+def test_candidates_trained_on_holdout_days_are_refused():
+    evidence = first_evidence()
+    trained = evidence.trained.model_copy(update={"train_end": HOLDOUT_START + timedelta(days=1)})
+    assert failed(decide(replace(evidence, trained=trained), rules())) == {"holdout_after_training"}
+
+
+@pytest.mark.parametrize(
+    ("new_days", "outcome"), [(28, "promoted"), (14, "promoted"), (13, "refused"), (0, "refused")]
+)
+def test_holdout_days_that_promoted_before_count_no_second_time(new_days, outcome):
+    judged = HOLDOUT_END - timedelta(days=new_days)
+    decision = decide(later_evidence(ledger=LedgerState(1, "1", DIGESTS["champion"], judged)), rules())
+    assert decision.outcome == outcome
+    assert failed(decision) == ({"enough_new_days"} if outcome == "refused" else set())
+
+
+@pytest.mark.parametrize("age_days", [8, -1], ids=["stale", "from the future"])
+def test_an_evaluation_of_another_time_is_refused(age_days):
+    evidence = first_evidence()
+    late = replace(evidence, as_of=evidence.as_of + timedelta(days=age_days))
+    assert failed(decide(late, rules())) == {"evaluation_fresh"}
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    [
+        LedgerState(1, "2", DIGESTS["champion"], None),
+        LedgerState(1, "1", "e" * 64, None),
+        LedgerState(1, None, None, None),
+    ],
+    ids=["another version", "another digest", "no version"],
+)
+def test_an_alias_that_is_not_where_the_ledger_left_it_is_refused(ledger):
+    assert failed(decide(later_evidence(ledger=ledger), rules())) == {"champion_follows_ledger"}
+
+
+def test_a_ledger_with_a_champion_that_the_registry_lacks_is_refused():
+    evidence = first_evidence(ledger=LedgerState(1, "1", DIGESTS["champion"], HOLDOUT_START))
+    assert failed(decide(evidence, rules())) == {"champion_follows_ledger"}
+
+
+def test_a_model_whose_files_are_faulty_is_refused_with_the_fault_on_record():
+    decision = decide(first_evidence(faults={"challenger": "EOFError()"}), rules())
+    assert failed(decision) == {"candidates_intact"}
+    assert "challenger: EOFError()" in " ".join(decision.reasons)
+
+
+@pytest.mark.parametrize("role", ["baseline", "challenger"])
+def test_a_training_without_both_models_is_refused(role):
+    evidence = first_evidence()
+    models = {name: model for name, model in evidence.trained.models.items() if name != role}
+    alone = replace(evidence, trained=evidence.trained.model_copy(update={"models": models}))
+    assert "candidates_intact" in failed(decide(alone, rules()))
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in EVIDENCE_RULES])
+def test_an_exception_inside_any_rule_is_refused_with_the_exception_on_record(monkeypatch, rule):
+    def broken(evidence, rules):
+        raise ZeroDivisionError("oops")
+
+    broken.__name__ = rule
+    replaced = tuple(broken if known.__name__ == rule else known for known in EVIDENCE_RULES)
+    monkeypatch.setattr("lakehouse_ml.pipelines.promotion.decide.EVIDENCE_RULES", replaced)
+    decision = decide(first_evidence(), rules())
+    assert failed(decision) == {rule}
+    assert f"FAILED {rule}: raised ZeroDivisionError('oops')" in " ".join(decision.reasons)
+
+
+def test_every_rule_has_one_verdict_under_its_own_name():
+    names = [verdict.rule for verdict in decide(later_evidence(), rules()).verdicts]
+    floors = [f"floor_{metric}" for metric in sorted(RULES["floors"])]
+    assert names == [*(rule.__name__ for rule in EVIDENCE_RULES), *floors, "beats_champion"]
+
+
+def test_failed_rules_are_the_first_reasons_after_the_election():
+    decision = decide(changed(first_evidence(), lambda m: m.is_overall, rows=10), rules())
+    assert decision.reasons[0].startswith("elected challenger: passed beats_baseline: 0.02 [0.016, 0.024]")
+    assert decision.reasons[1].startswith("FAILED enough_rows: 10 (must be >= 1000)")
+
+
+def test_the_record_is_json_with_everything_and_its_hash_is_its_own():
+    decision = decide(later_evidence(), rules())
+    record = json.loads(decision.record)
+    assert set(record) == {"evidence", "rules", "election", "verdicts"}
+    assert record["evidence"]["trained"]["models"]["challenger"]["digest"] == DIGESTS["challenger"]
+    assert record["rules"] == rules().model_dump(mode="json")
+    assert decision.evidence_hash == fingerprint(decision.record)
+
+
+def test_a_number_that_json_does_not_know_stands_in_the_record_as_a_word():
+    evidence = changed(first_evidence(), is_metric("challenger", "roc_auc"), value=math.inf)
+    values = [m["value"] for m in json.loads(decide(evidence, rules()).record)["evidence"]["measurements"]]
+    assert "inf" in values
+
+
+@given(st.permutations(measurements(champion_gain=0.01)))
+def test_the_order_of_the_evidence_changes_nothing(rows):
+    in_order = decide(later_evidence(champion_gain=0.01), rules())
+    shuffled = decide(later_evidence(measurements=tuple(rows)), rules())
+    assert (shuffled.record, shuffled.reasons) == (in_order.record, in_order.reasons)
+
+
+@given(
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(allow_nan=True, allow_infinity=True),
+)
+def test_nothing_is_promoted_over_the_champion_but_by_a_finite_gain_beyond_the_margin(value, low, high):
+    other = is_metric("challenger", "average_precision", "champion")
+    decision = decide(changed(later_evidence(), other, value=value, low=low, high=high), rules())
+    is_better = all(map(math.isfinite, (value, low, high))) and value > 0 and low > -0.005
+    assert decision.is_promoted == is_better
+
+
+@pytest.mark.parametrize("absent", ["evidence", "margin", "floors"])
+def test_a_partial_rule_set_is_refused(absent):
+    with pytest.raises(ValidationError, match=absent):
+        PromotionRules.model_validate({name: group for name, group in RULES.items() if name != absent})
+
+
+@pytest.mark.parametrize("group", ["evidence", "margin"])
+def test_a_rule_set_with_a_gap_in_a_group_is_refused(group):
+    for name in RULES[group]:
+        partial = {key: value for key, value in RULES[group].items() if key != name}
+        with pytest.raises(ValidationError, match=name):
+            rules(**{group: partial})
+
+
+@pytest.mark.parametrize("absent", ["roc_auc", "brier_skill", "ap_over_base_rate"])
+def test_a_rule_set_without_a_floor_that_the_design_asks_for_is_refused(absent):
+    floors = {metric: limit for metric, limit in RULES["floors"].items() if metric != absent}
+    with pytest.raises(ValidationError, match=f"floors lack {absent}"):
+        rules(floors=floors)
+
+
+@pytest.mark.parametrize("empty", [{}, None])
+def test_an_empty_rule_set_is_refused(empty):
+    with pytest.raises(ValidationError):
+        PromotionRules.model_validate(empty)
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(ValidationError, match="dry_run"):
+        rules(dry_run=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"evidence": {**RULES["evidence"], "new_days_min": 0}},
+        {"margin": {**RULES["margin"], "low_above": math.nan}},
+        {"margin": {**RULES["margin"], "above": -0.1}},
+        {"floors": {**RULES["floors"], "roc_auc": {}}},
+        {"floors": {**RULES["floors"], "roc_auc": {"above": 0.6, "at_least": 0.6}}},
+    ],
+)
+def test_a_limit_that_is_none_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        rules(**wrong)
+
+
+def test_a_further_floor_is_one_more_line_of_the_rule_set():
+    strict = rules(floors={**RULES["floors"], "average_precision": {"at_least": 0.9}})
+    assert failed(decide(first_evidence(), strict)) == {"floor_average_precision"}
+
+
+def test_a_limit_never_allows_what_is_not_a_number():
+    assert not Limit(above=0.0).allows(math.nan)
+    assert not Limit(at_least=0.0).allows(math.nan)
+    assert Limit(at_least=0.5).allows(0.5)
+    assert not Limit(above=0.5).allows(0.5)
