@@ -8,13 +8,18 @@ import click
 import pandas as pd
 from kedro.framework.cli.utils import env_option
 from kedro.framework.project import settings
+from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from lakehouse_ml.datasets.lakehouse import Lakehouse
+from lakehouse_ml.datasets.refresh import LAYERS, forget
+from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.flights.feed import SEED, Every, FeedError, Landed, Mess, feed_records, feed_window, publish
 from lakehouse_ml.flights.sources import SOURCES
+from lakehouse_ml.hooks.session import start_spark, take_lock
 
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%SZ"])
 FROM = "UTC; land the files that arrive later. Default: the feed's start."
@@ -45,6 +50,30 @@ def land(metadata: ProjectMetadata, env: str | None, messy: bool, seed: int, **w
         raise click.ClickException(str(error)) from error
     console.print(f"New in {folder}", soft_wrap=True)
     console.print(_landed_table(landed))
+
+
+@cli.command()
+@click.option(
+    "--layer", type=click.Choice(LAYERS), required=True, help="What is built again, with all that follows."
+)
+@click.option(
+    "--from", "since", type=INSTANT, metavar="TIME", help="UTC; gold only: build again what came later."
+)
+@env_option(envvar="KEDRO_ENV", help="Environment whose tables are built again. Default: the project's.")
+@click.pass_obj
+def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datetime | None) -> None:
+    """Build a layer again from the one before it, e.g. after a contract changed."""
+    if since is not None and layer != "gold":
+        raise click.ClickException("--from goes with --layer gold: silver is built again from all of bronze")
+    with KedroSession.create(metadata.project_path, env=env) as session:
+        context = session.load_context()
+        values = context.config_loader["globals"]
+        lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
+        lock = take_lock(lakehouse.folder)
+        start_spark(context)
+        forget(lakehouse, layer, tuple(CONTRACTS), _utc(since))
+        lock.release()
+        session.run(pipeline_names=["ingestion", "feature_engineering"])
 
 
 def _play(

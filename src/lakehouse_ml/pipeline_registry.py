@@ -8,8 +8,10 @@ from lakehouse_ml.pipelines import (
     feature_engineering,
     inference,
     ingestion,
+    maintenance,
     monitoring,
     promotion,
+    replay_quarantine,
     training,
 )
 
@@ -27,5 +29,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **stages,
         "__default__": sum(stages.values(), Pipeline([])),
         "daily": sum((stages[name] for name in DAILY), Pipeline([])),
+        "replay_quarantine": replay_quarantine.create_pipeline(USE_CASE),
+        "maintenance": maintenance.create_pipeline(USE_CASE),
         "retrain": sum((stages[name] for name in RETRAIN), Pipeline([])),
     }

@@ -5,6 +5,7 @@ from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.landing import LandingFiles, LandingListing
 from lakehouse_ml.datasets.registered_model import ModelRegistry, RegisteredModel
 from lakehouse_ml.datasets.run_log import RunLog
+from lakehouse_ml.datasets.table_maintenance import TableMaintenance
 from lakehouse_ml.datasets.table_versions import TableVersions
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "ModelRegistry",
     "RegisteredModel",
     "RunLog",
+    "TableMaintenance",
     "TableVersions",
 ]

@@ -20,6 +20,10 @@ class RunLockedError(RuntimeError):
     """Another run is at work in the environment."""
 
 
+class JavaMissingError(RuntimeError):
+    """Spark has no Java to run on."""
+
+
 class UnknownParameterError(ValueError):
     """A parameter that nothing reads; the message offers the nearest names."""
 
@@ -59,13 +63,9 @@ class SessionHooks:
         """
         inputs = [name for pipeline in pipelines.values() for name in pipeline.inputs()]
         refuse_unknown_parameters(self._context.params, inputs)
-        globals_ = self._context.config_loader["globals"]
-        self._lock = take_lock(Path(globals_["storage_root"]) / globals_["catalog"])
-        problem = missing_java() if globals_["platform"] == "local" else None
-        if problem:
-            raise RuntimeError(problem)
-        conf = self._context.config_loader["spark"] if globals_["platform"] == "local" else {}
-        get_spark({key: str(value) for key, value in conf.items()})
+        values = self._context.config_loader["globals"]
+        self._lock = take_lock(Path(values["storage_root"]) / values["catalog"])
+        start_spark(self._context)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
@@ -77,6 +77,21 @@ class SessionHooks:
         """Give the lock back."""
         if hasattr(self, "_lock"):
             self._lock.release()
+
+
+def start_spark(context: KedroContext) -> None:
+    """Start Spark as the environment configures it; a platform that brings its own session keeps that.
+
+    Raises:
+        JavaMissingError: There is no Java that Spark can run on.
+    """
+    if context.config_loader["globals"]["platform"] != "local":
+        get_spark()
+        return
+    problem = missing_java()
+    if problem:
+        raise JavaMissingError(problem)
+    get_spark({key: str(value) for key, value in context.config_loader["spark"].items()})
 
 
 def take_lock(folder: Path) -> FileLock:

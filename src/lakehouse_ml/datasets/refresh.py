@@ -1,0 +1,52 @@
+"""Forgetting a layer, so that the next run builds it again from the layer before."""
+
+import shutil
+from datetime import datetime
+
+from lakehouse_ml.datasets.lakehouse import Lakehouse
+from lakehouse_ml.datasets.session import get_spark
+
+# A layer takes with it what is derived from it.
+_SCHEMAS = {"silver": ("silver", "quarantine", "gold"), "gold": ("gold",)}
+_CONSUMERS = {"silver": ("ingestion", "feature_engineering"), "gold": ("feature_engineering",)}
+
+LAYERS = tuple(_SCHEMAS)
+
+
+def forget(lakehouse: Lakehouse, layer: str, tables: tuple[str, ...], since: datetime | None = None) -> None:
+    """Remove a layer's tables and the progress of the stages that write them; bronze and landing files stay.
+
+    Progress goes first: whatever a killed call leaves, the next run or call builds from the layer before.
+
+    Args:
+        lakehouse: The environment's tables.
+        layer: ``silver`` or ``gold``.
+        tables: Every ``<schema>.<table>`` of the environment.
+        since: Keep the tables, and forget only what was built by runs whose now is later (UTC).
+    """
+    _delete(lakehouse, "ops.progress", _progress(layer, since))
+    if since is not None:
+        return
+    if layer == "silver":
+        _delete(lakehouse, "ops.ingestion_log", "true")
+    for table in tables:
+        if table.split(".", 1)[0] in _SCHEMAS[layer]:
+            _drop(lakehouse, table)
+
+
+def _progress(layer: str, since: datetime | None) -> str:
+    consumers = ", ".join(f"'{consumer}'" for consumer in _CONSUMERS[layer])
+    later = "" if since is None else f" AND as_of > TIMESTAMP '{since.isoformat()}'"
+    return f"consumer IN ({consumers}){later}"
+
+
+def _delete(lakehouse: Lakehouse, table: str, condition: str) -> None:
+    if lakehouse.exists(table):
+        get_spark().sql(f"DELETE FROM {lakehouse.table(table)} WHERE {condition}")
+
+
+def _drop(lakehouse: Lakehouse, table: str) -> None:
+    if lakehouse.platform == "databricks":
+        get_spark().sql(f"DROP TABLE IF EXISTS {lakehouse.table(table)}")
+    else:
+        shutil.rmtree(lakehouse.path(table), ignore_errors=True)

@@ -1,0 +1,48 @@
+"""Compaction and clean-up of tables as a Kedro dataset."""
+
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from lakehouse_ml.datasets.lakehouse import Lakehouse
+from lakehouse_ml.datasets.session import get_spark
+
+
+class TableMaintenance(AbstractDataset[dict[str, int], dict[str, dict[str, int]]]):
+    """Saving compacts tables and removes files that no kept version needs; loading tells the tables' sizes.
+
+    Args:
+        catalog: The environment's catalog.
+        root: Folder of the catalogs.
+        platform: See :class:`Lakehouse`.
+    """
+
+    def __init__(
+        self, *, catalog: str, root: str, platform: str = "local", metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.lakehouse = Lakehouse(catalog, root, platform)
+        self.metadata = metadata
+        self._tables: tuple[str, ...] = ()
+
+    def save(self, data: dict[str, int]) -> None:
+        """Compact and clean.
+
+        Args:
+            data: Hours that removed files are kept, by ``<schema>.<table>``.
+        """
+        spark = get_spark()
+        for table, hours in data.items():
+            spark.sql(f"OPTIMIZE {self.lakehouse.table(table)}")
+            spark.sql(f"VACUUM {self.lakehouse.table(table)} RETAIN {hours} HOURS")
+        self._tables = tuple(data)
+
+    def load(self) -> dict[str, dict[str, int]]:
+        """``files`` and ``size_bytes`` by table, of those that were saved."""
+        return {table: self._size(table) for table in self._tables}
+
+    def _size(self, table: str) -> dict[str, int]:
+        detail = get_spark().sql(f"DESCRIBE DETAIL {self.lakehouse.table(table)}").collect()[0]
+        return {"files": detail["numFiles"], "size_bytes": detail["sizeInBytes"]}
+
+    def _describe(self) -> dict[str, Any]:
+        return {"catalog": self.lakehouse.catalog}
