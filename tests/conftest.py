@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 CONF = Path(__file__).parent.parent / "conf"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=5, help="how often test_chaos kills a run")
+    parser.addoption("--chaos-seed", type=int, default=1, help="chooses the moments of the kills")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "spark" in getattr(item, "fixturenames", ()):

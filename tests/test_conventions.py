@@ -61,7 +61,15 @@ def functions_of(folder: Path) -> Iterator[tuple[int, str]]:
                 yield lines, f"{path.relative_to(folder)}:{node.lineno} {node.name}"
 
 
-STAGES = ("ingestion", "feature_engineering", "training", "evaluation", "promotion", "inference", "monitoring")
+STAGES = (
+    "ingestion",
+    "feature_engineering",
+    "training",
+    "evaluation",
+    "promotion",
+    "inference",
+    "monitoring",
+)
 
 
 def test_the_stages_run_in_the_order_in_which_they_are_told(registered: dict[str, Pipeline]) -> None:
@@ -82,7 +90,9 @@ def test_what_one_stage_hands_to_another_is_persisted(
     assert in_memory(catalog_of(loader), shared) == []
 
 
-def test_every_free_input_is_in_the_catalog(registered: dict[str, Pipeline], loader: OmegaConfigLoader) -> None:
+def test_every_free_input_is_in_the_catalog(
+    registered: dict[str, Pipeline], loader: OmegaConfigLoader
+) -> None:
     free = {name for pipeline in registered.values() for name in pipeline.inputs()}
     produced = {name for pipeline in registered.values() for name in pipeline.outputs()}
     wanted = sorted(name for name in free - produced if not name.startswith("params:"))
@@ -92,7 +102,9 @@ def test_every_free_input_is_in_the_catalog(registered: dict[str, Pipeline], loa
 def test_every_parameter_is_read_and_every_read_parameter_is_there(
     registered: dict[str, Pipeline], loader: OmegaConfigLoader
 ) -> None:
-    read = {n.removeprefix("params:") for p in registered.values() for n in p.inputs() if n.startswith("params:")}
+    read = {
+        n.removeprefix("params:") for p in registered.values() for n in p.inputs() if n.startswith("params:")
+    }
     given = loader["parameters"]
     groups = {
         name if not isinstance(value, dict) or name in read else f"{name}.{group}"
@@ -136,7 +148,9 @@ def test_a_table_name_tells_its_file() -> None:
 
 
 def test_restricted_columns_stay_in_the_layers_before_gold() -> None:
-    restricted = {c.name for contract in USE_CASE.sources for c in contract.columns if c.privacy == "restricted"}
+    restricted = {
+        c.name for contract in USE_CASE.sources for c in contract.columns if c.privacy == "restricted"
+    }
     assert restricted
     for table, contract in CONTRACTS.items():
         if table.split(".")[0] in ("gold", "ml", "ops"):

@@ -1,0 +1,53 @@
+"""Runs in processes of their own, as a user or a job starts them."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def project_at(folder: Path) -> Path:
+    """A project folder with the real configuration and no data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    return folder
+
+
+def start_run(project: Path, *arguments: str, env: str = "test") -> "subprocess.Popen[str]":
+    """Start ``kedro run`` there, as the packaged project, in a process group of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "lakehouse_ml",
+        "--conf-source",
+        str(project / "conf"),
+        "--env",
+        env,
+        *arguments,
+    ]
+    return subprocess.Popen(
+        command,
+        cwd=project,
+        env={**os.environ, "DO_NOT_TRACK": "1", "COLUMNS": "200"},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(run: "subprocess.Popen[str]") -> str:
+    """Wait for a run to succeed; its output."""
+    output, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, output[-6000:]
+    return output
+
+
+def kill(run: "subprocess.Popen[str]") -> None:
+    """SIGKILL the run with all that it started: nothing gets to clean up."""
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
