@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
+from equality import assert_balanced, fingerprints
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.feed import Mess, feed_records, feed_window, publish
-from equality import assert_balanced, fingerprints
 from processes import finish, kill, project_at, start_run
 
 UNTIL = pd.Timestamp("2013-01-04", tz="UTC")
