@@ -3,8 +3,10 @@
 from lakehouse_ml.datasets.delta_changes import DeltaChanges
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.landing import LandingFiles, LandingListing
+from lakehouse_ml.datasets.recorded_table import RecordedTable
 from lakehouse_ml.datasets.registered_model import ModelRegistry, RegisteredModel
 from lakehouse_ml.datasets.run_log import RunLog
+from lakehouse_ml.datasets.study_folder import StudyFolder
 from lakehouse_ml.datasets.table_maintenance import TableMaintenance
 from lakehouse_ml.datasets.table_versions import TableVersions
 
@@ -14,8 +16,10 @@ __all__ = [
     "LandingFiles",
     "LandingListing",
     "ModelRegistry",
+    "RecordedTable",
     "RegisteredModel",
     "RunLog",
+    "StudyFolder",
     "TableMaintenance",
     "TableVersions",
 ]

@@ -1,0 +1,60 @@
+"""A table as it stood when something else read it."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from pyspark.sql import DataFrame
+
+from lakehouse_ml.datasets.delta_table import DeltaTable
+from lakehouse_ml.datasets.session import get_spark
+
+
+class RecordedTable(AbstractDataset[DataFrame, NoReturn]):
+    """A table at the Delta version that a JSON record names under ``input_versions``.
+
+    Evaluation reads what training read, although a later run may have written the table in between.
+
+    Example:
+        ``"recorded_{schema}_{table}": {type: lakehouse_ml.datasets.RecordedTable, record: candidates.json,
+        catalog: dev, root: data/lakehouse, schema: "{schema}", table: "{table}", contracts: app.CONTRACTS}``
+
+    Args:
+        record: JSON file with ``input_versions``: version by ``<schema>.<table>``.
+        **address: As of :class:`DeltaTable`: catalog, root, schema, table, contracts, platform.
+    """
+
+    def __init__(self, *, record: str, metadata: dict[str, Any] | None = None, **address: Any) -> None:
+        self.record = Path(record)
+        self.source = DeltaTable(**address)
+        self.metadata = metadata
+
+    def load(self) -> DataFrame:
+        """The table at the recorded version.
+
+        Raises:
+            DatasetError: There is no record, it does not name the table, or the version was vacuumed away.
+            ContractError: The table was written by another contract.
+        """
+        version = self._version()
+        self.source.load()
+        return get_spark().sql(f"SELECT * FROM {self.source.identifier} VERSION AS OF {version}")
+
+    def _version(self) -> int:
+        versions = json.loads(self.record.read_text())["input_versions"] if self.record.is_file() else {}
+        if self.source.table not in versions:
+            raise DatasetError(
+                f"{self.record} names no version of {self.source.table}: run `kedro run --pipelines training` first"
+            )
+        return int(versions[self.source.table])
+
+    def save(self, data: NoReturn) -> None:
+        """Refused: the past is read."""
+        raise DatasetError(f"{self.source.table} at a recorded version cannot be saved")
+
+    def _exists(self) -> bool:
+        return self.record.is_file() and self.source._exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"table": self.source.table, "record": str(self.record)}
