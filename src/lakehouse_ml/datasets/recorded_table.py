@@ -11,7 +11,7 @@ from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.session import get_spark
 
 
-class RecordedTable(AbstractDataset[DataFrame, NoReturn]):
+class RecordedTable(AbstractDataset[NoReturn, DataFrame]):
     """A table at the Delta version that a JSON record names under ``input_versions``.
 
     Evaluation reads what training read, although a later run may have written the table in between.

@@ -56,10 +56,16 @@ INGESTION_LOG = Contract(
         number("size_bytes", "Size as landed", "bigint", required=True),
         number("lines", "Landed lines = accepted + duplicates + quarantined", "bigint", required=True),
         number("accepted", "Lines that stand in silver", "bigint", required=True),
-        number("duplicates", "Lines whose revision stands in silver from another line", "bigint", required=True),
+        number(
+            "duplicates", "Lines whose revision stands in silver from another line", "bigint", required=True
+        ),
         number("quarantined", "Lines rejected", "bigint", required=True),
-        Column("status", "string", "State of the file", rule="status IN ('ok', 'empty', 'unreadable', 'failed')"),
-        Column("warnings", "map<string,bigint>", "Lines by broken rule that only warns, unknown fields by name"),
+        Column(
+            "status", "string", "State of the file", rule="status IN ('ok', 'empty', 'unreadable', 'failed')"
+        ),
+        Column(
+            "warnings", "map<string,bigint>", "Lines by broken rule that only warns, unknown fields by name"
+        ),
         Column("broken_rules", "map<string,bigint>", "Rejected lines by broken rule"),
         number("sequence", "1, and one more for each replay", "int", required=True),
         Column("logged_at", "timestamp", "Wall clock", unit="UTC"),
@@ -99,7 +105,9 @@ PREDICTIONS = Contract(
         text("model_version", "Version in the registry"),
         text("model_digest", "SHA-256 over the model's files"),
         Column("score", "double", "Probability of the positive class", rule="score BETWEEN 0 AND 1"),
-        Column("threshold", "double", "Cost-optimal threshold of the model", rule="threshold BETWEEN 0 AND 1"),
+        Column(
+            "threshold", "double", "Cost-optimal threshold of the model", rule="threshold BETWEEN 0 AND 1"
+        ),
         Column("decision", "boolean", "score >= threshold"),
         number("features_version", "Delta version of gold.features that was scored", "bigint", required=True),
         RUN_ID,
@@ -112,13 +120,25 @@ PREDICTIONS = Contract(
 EVALUATIONS = Contract(
     table="ml.evaluations",
     grain="metric of a model on a slice of the holdout, or the difference to another model's",
-    key=("run_id", "role", "compared_to", "slice", "slice_value", "metric"),
+    # With the digests: another training in the same run is evaluated too, and not taken for the first.
+    key=(
+        "run_id",
+        "role",
+        "model_digest",
+        "compared_to",
+        "compared_digest",
+        "slice",
+        "slice_value",
+        "metric",
+    ),
     columns=(
         RUN_ID,
         AS_OF,
         Column("role", "string", "Model", rule="role IN ('baseline', 'challenger', 'champion')"),
         text("model_digest", "SHA-256 over the model's files"),
         text("compared_to", "'' for the model's own value, else the role whose value is subtracted"),
+        text("compared_digest", "SHA-256 over the files of the model whose value is subtracted, or ''"),
+        Column("trained_until", "date", "Day after the model's last training day", unit="UTC"),
         text("slice", "'all' or the name of the slice"),
         text("slice_value", "'all' or the group"),
         text("metric", "Name in metrics.METRICS"),
@@ -250,7 +270,9 @@ PROFILE_METRICS = Contract(
         number("max", "Largest value"),
         Column("edges", "array<double>", "Inner bin edges, frozen with the champion", required=False),
         Column("bin_counts", "array<bigint>", "Rows per bin", required=False),
-        Column("frequent_items", "map<string,bigint>", "Rows by value of a categorical column", required=False),
+        Column(
+            "frequent_items", "map<string,bigint>", "Rows by value of a categorical column", required=False
+        ),
         RUN_ID,
     ),
     owner="data science",
