@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from lakehouse_ml.datasets.session import get_spark
 
 if TYPE_CHECKING:
+    from project_builders import Project
     from registry_builders import Stores
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -37,6 +38,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def project(spark: SparkSession, tmp_path: Path) -> "Project":
+    """The real conf over folders of its own. For a project that a whole module shares, make a ``Project`` itself."""
+    from project_builders import Project
+
+    return Project(tmp_path)
 
 
 @pytest.fixture(scope="session")
