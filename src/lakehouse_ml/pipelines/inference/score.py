@@ -36,9 +36,14 @@ def score_due(
         ContractError: The features lack a column that the champion reads.
     """
     _check_columns(features, champion)
-    if due.isEmpty():
+    first, last = due.agg(F.min("predict_date"), F.max("predict_date")).collect()[0]
+    if first is None:
         return
-    yield _predictions(due, _score(due, features, champion), champion, run, table_versions[FEATURES_TABLE])
+    # Literals, so that the scan opens the files of these days only.
+    wanted = features.where(F.col("predict_date").between(F.lit(first), F.lit(last)))
+    rows = wanted.join(due.select("key"), "key", "left_semi").select("key", *champion.feature_names)
+    scores = rows.mapInPandas(_scorer(champion.model, champion.feature_names), "key string, score double")
+    yield _predictions(due, scores, champion, run, table_versions[FEATURES_TABLE])
 
 
 def _check_columns(features: DataFrame, champion: Champion) -> None:
@@ -48,13 +53,6 @@ def _check_columns(features: DataFrame, champion: Champion) -> None:
             f"{FEATURES_TABLE} lacks {', '.join(absent)}, which champion version {champion.version} reads: "
             f"promote a model of today's features with `kedro run --pipelines retrain`."
         )
-
-
-def _score(due: DataFrame, features: DataFrame, champion: Champion) -> DataFrame:
-    first, last = due.agg(F.min("predict_date"), F.max("predict_date")).collect()[0]
-    wanted = features.where(F.col("predict_date").between(F.lit(first), F.lit(last)))
-    rows = wanted.join(due.select("key"), "key", "left_semi").select("key", *champion.feature_names)
-    return rows.mapInPandas(_scorer(champion.model, champion.feature_names), "key string, score double")
 
 
 def _scorer(model: Any, names: tuple[str, ...]) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
