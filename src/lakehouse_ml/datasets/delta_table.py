@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
-from lakehouse_ml.lakehouse.contract import Contract, ContractError
+from lakehouse_ml.lakehouse.contract import Contract, ContractError, sql_text
 from lakehouse_ml.lakehouse.overlap import overlapping
 
 Mode = Literal["read", "append", "insert", "replace"]
@@ -158,10 +158,10 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             FINGERPRINT: self.contract.fingerprint,
             **{CHECK + name: sql for name, sql in self.contract.checks.items()},
         }
-        listed = ", ".join(f"'{key}' = \"{value}\"" for key, value in properties.items())
+        listed = ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in properties.items())
         get_spark().sql(
             f"CREATE TABLE IF NOT EXISTS {self.identifier} ({self.contract.ddl}) USING delta {partitions} "
-            f"COMMENT '{self.contract.grain}' TBLPROPERTIES ({listed})"
+            f"COMMENT {sql_text(self.contract.grain)} TBLPROPERTIES ({listed})"
         )
         self._is_checked = True
 

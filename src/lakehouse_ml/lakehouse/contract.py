@@ -14,6 +14,12 @@ class ContractError(ValueError):
     """A table, a frame or a line does not keep its contract; the message lists every difference at once."""
 
 
+def sql_text(text: str) -> str:
+    """A SQL string literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a table.
@@ -41,7 +47,7 @@ class Column:
         """The column as it stands in ``CREATE TABLE``."""
         comment = f"{self.description} [{self.unit}]" if self.unit else self.description
         null = " NOT NULL" if self.required else ""
-        return f"`{self.name}` {self.type}{null} COMMENT '{comment.replace(chr(39), chr(8217))}'"
+        return f"`{self.name}` {self.type}{null} COMMENT {sql_text(comment)}"
 
 
 @dataclass(frozen=True)
