@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.flights.sources import timetable as timetable_source
 from lakehouse_ml.lakehouse.contract import Column, Contract
+from lakehouse_ml.lakehouse.point_in_time import micros
 from lakehouse_ml.use_case import Spine
 
 HORIZON = timedelta(hours=2)
@@ -24,13 +25,21 @@ CONTRACT = Contract(
     key=("key",),
     columns=(
         KEY,
-        Column("predict_at", "timestamp", "Moment of the question: two hours before scheduled departure", unit="UTC"),
+        Column(
+            "predict_at",
+            "timestamp",
+            "Moment of the question: two hours before scheduled departure",
+            unit="UTC",
+        ),
         Column("predict_date", "date", "Day of predict_at", unit="UTC"),
         *(
             timetable_source.CONTRACT.column(name)
             for name in ("carrier", "flight", "origin", "destination", "distance_miles")
         ),
-        *(timetable_source.CONTRACT.column(name) for name in ("scheduled_departure_at", "scheduled_arrival_at")),
+        *(
+            timetable_source.CONTRACT.column(name)
+            for name in ("scheduled_departure_at", "scheduled_arrival_at")
+        ),
     ),
     day="predict_date",
 )
@@ -50,7 +59,7 @@ def flights(timetable: DataFrame) -> DataFrame:
     """
     predict_at = F.col("scheduled_departure_at") - F.expr(f"INTERVAL {HORIZON.total_seconds():.0f} SECONDS")
     age = F.unix_micros("predict_at") - F.unix_micros("published_at")
-    known = timetable.withColumn("predict_at", predict_at).where((age >= 0) & (age < LOOKBACK // timedelta(microseconds=1)))
+    known = timetable.withColumn("predict_at", predict_at).where((age >= 0) & (age < micros(LOOKBACK)))
     latest = F.max_by(F.struct(*AS_SCHEDULED), F.struct("published_at", "_revision"))
     return (
         known.groupBy(*FLIGHT_KEY, "predict_at")

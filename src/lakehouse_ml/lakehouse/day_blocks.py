@@ -27,7 +27,9 @@ def by_day_blocks(
         block: Length of a block.
     """
     asked = asked.withColumn(BLOCK, _block_of("predict_us", block))
-    reached = F.sequence(_block_of("published_us", block), _block_of(f"published_us + {micros(lookback)}", block))
+    reached = F.sequence(
+        _block_of("published_us", block), _block_of(f"published_us + {micros(lookback)}", block)
+    )
     needed = F.broadcast(asked.select(BLOCK).distinct())
     records = records.withColumn(BLOCK, F.explode(reached)).join(needed, BLOCK, "left_semi")
 

@@ -64,7 +64,9 @@ def joint_codes(groups: Sequence[Integers], instants: Sequence[Integers]) -> lis
     range_ = max((int(at.max()) for at in instants if at.size), default=0) - first + 1
     count = max((int(group.max()) for group in groups if group.size), default=0) + 1
     if count * range_ > LARGEST:
-        raise OverflowError(f"{count} groups over a range of {range_} exceed 64 bits; sum over fewer days at a time")
+        raise OverflowError(
+            f"{count} groups over a range of {range_} exceed 64 bits; sum over fewer days at a time"
+        )
     return [group * range_ + (at - first) for group, at in zip(groups, instants, strict=True)]
 
 
@@ -83,7 +85,9 @@ def shared_codes(*frames: pd.DataFrame) -> list[Integers]:
 
 
 def _factorized(columns: "list[pd.Series[Any]]") -> tuple[Integers, int]:
-    values, unique = pd.factorize(np.concatenate([column.to_numpy() for column in columns]), use_na_sentinel=False)
+    values, unique = pd.factorize(
+        np.concatenate([column.to_numpy() for column in columns]), use_na_sentinel=False
+    )
     return values.astype(np.int64), len(unique)
 
 

@@ -1,5 +1,13 @@
 """The feature families, in the order of their columns."""
 
-from lakehouse_ml.flights.features import lateness
+from lakehouse_ml.flights.features import arrivals, history, lateness, rotation, route, schedule, weather
 
-FAMILIES = (lateness.FAMILY,)
+FAMILIES = (
+    route.FAMILY,
+    schedule.FAMILY,
+    weather.FAMILY,
+    lateness.FAMILY,
+    arrivals.FAMILY,
+    history.FAMILY,
+    rotation.FAMILY,
+)

@@ -1,4 +1,4 @@
-"""Lateness: how late the flights scheduled in the last hours are so far, left or not."""
+"""Lateness: how late the flights scheduled in the last hours are so far, gone or not."""
 
 from datetime import timedelta
 
@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 
+from lakehouse_ml.flights.features.families import family_contract, schema_of
 from lakehouse_ml.flights.features.states import (
-    HOUR_US,
+    LATE_US,
     MINUTE_US,
     delay_us,
     flight_records,
@@ -15,146 +16,150 @@ from lakehouse_ml.flights.features.states import (
     overlap,
     questions,
 )
-from lakehouse_ml.flights.features.windows import Floats, Measure, WindowSums, ratio
-from lakehouse_ml.flights.spine import KEY
-from lakehouse_ml.lakehouse.contract import Column, Contract
+from lakehouse_ml.flights.features.windows import (
+    Floats,
+    Measure,
+    Summand,
+    WindowSums,
+    integers,
+    mean_of,
+    ratio,
+    window_columns,
+    window_values,
+)
 from lakehouse_ml.lakehouse.day_blocks import by_day_blocks
-from lakehouse_ml.lakehouse.event_sums import Integers
 from lakehouse_ml.use_case import Family
 
+# A flight stays in the longest window for 12 hours, and its timetable is published up to four days before.
 LOOKBACK = timedelta(days=5)
 BLOCK = timedelta(days=28)
-LATE_US = 15 * MINUTE_US
 HALF_LIFE_HOURS = 1.5
-DECAY_BINS_HOURS = (0.5, 1, 1.5, 2, 3, 4, 6)
-
-MEASURES = {
-    "lateness": ("Mean lateness so far of the flights scheduled in the last {0:g} h", "minutes"),
-    "late_rate": ("Share of the flights scheduled in the last {0:g} h that are more than 15 minutes late so far", "0..1"),
-    "overdue": ("Mean minutes that flights scheduled in the last {0:g} h are overdue and not gone", "minutes"),
-    "waiting": ("Flights scheduled in the last {0:g} h that have not left", "flights"),
-    "left_rate": ("Share of the flights scheduled in the last {0:g} h that left", "0..1"),
-    "cancelled_rate": ("Share of the flights scheduled in the last {0:g} h that were cancelled", "0..1"),
-    "decayed_lateness": ("Mean lateness so far of the flights scheduled in the last {0:g} h, half as much per 90 minutes", "minutes"),
-}
-GROUPS_WORDS = {
-    "city": "all three airports", "origin": "the origin", "carrier": "the carrier", "origin_carrier": "the carrier at the origin",
-    "destination": "the destination", "region": "the destination's region", "route": "the route", "carrier_destination": "the carrier to the destination",
-}
-# (group, measure, hours)
-CHOSEN = tuple(
-    (group, measure, hours)
-    for group in ("city", "origin", "carrier", "origin_carrier", "destination")
-    for measure, windows in {
-        "lateness": (1, 2, 3, 6), "late_rate": (1, 2, 3, 6), "overdue": (1, 2, 3), "waiting": (12,), "left_rate": (1, 3),
-        "cancelled_rate": (3, 12), "decayed_lateness": (6,),
-    }.items()
-    for hours in windows
-)
+DECAY_STEPS_HOURS = (0.5, 1, 1.5, 2, 3, 4, 6)
 
 
-def feature_name(group: str, measure: str, hours: float) -> str:
-    unit = "_minutes" if MEASURES[measure][1] == "minutes" else ""
-    return f"{group}_{measure}_{hours:g}h{unit}"
+def decayed_lateness(sums: WindowSums, group: str, hours: float) -> Floats:
+    """Mean lateness in minutes, a flight counting half as much for every 90 minutes since its schedule.
 
-
-CONTRACT = Contract(
-    table="gold.lateness",
-    grain="flight",
-    key=("key",),
-    columns=(
-        KEY,
-        *(
-            Column(feature_name(g, m, h), "double", f"{MEASURES[m][0].format(h)}, {GROUPS_WORDS[g]}", required=False, unit=MEASURES[m][1])
-            for g, m, h in CHOSEN
-        ),
-    ),
-)
-SCHEMA = ", ".join(f"{c.name} {c.type}" for c in CONTRACT.columns)
-
-
-def lateness(flights: DataFrame, timetable: DataFrame, movements: DataFrame) -> DataFrame:
-    """How late the day runs so far, by airport, carrier and destination; one row per flight."""
-    records = flight_records(timetable, movements, "departure", "cancellation")
-    return by_day_blocks(questions(flights), records, lateness_in_block, SCHEMA, LOOKBACK, BLOCK)
-
-
-def lateness_in_block(flights: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    states = known_states(records, LOOKBACK)
-    spans, measures = contributions(states["schedule"], overlap(states["schedule"], states["gate"]))
-    sums = WindowSums(spans, measures, flights)
-    return pd.DataFrame({"key": flights["key"], **{feature_name(*chosen): FORMULAS[chosen[1]](sums, chosen[0], chosen[2]) for chosen in CHOSEN}})
-
-
-def contributions(scheduled: pd.DataFrame, gone: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Measure]]:
-    """Every scheduled flight counts as waiting; one that is known to be gone takes that back and counts as it went.
-
-    What a waiting flight is late at t is ``t - scheduled``.
+    The steps end at predict_at, so that the value does not depend on where a day or a block starts.
     """
-    late, gone_late = (_from(frame, LATE_US + 1) for frame in (scheduled, gone))
-    pieces = [scheduled, late, gone, gone_late]
-    spans = pd.concat([piece.assign(piece=number) for number, piece in enumerate(pieces)], ignore_index=True)
-    piece = spans.pop("piece").to_numpy()
-    spans["moment"] = spans["scheduled_us"]
-    return spans, _measures(spans, piece)
-
-
-def _from(states: pd.DataFrame, after: int) -> pd.DataFrame:
-    return states.assign(known_from=np.maximum(states["known_from"], states["scheduled_us"] + after))
-
-
-def _measures(spans: pd.DataFrame, piece: Integers) -> dict[str, Measure]:
-    one = np.select([piece == 0, piece == 2], [1, -1], 0)
-    scheduled = spans["scheduled_us"].to_numpy().astype(np.int64)
-    gone = (piece == 2).astype(np.int64)
-    left = gone * (spans["event"] == "departure").to_numpy()
-    delay = delay_us(spans) * left
-    return {
-        "scheduled": ((piece == 0).astype(np.int64), None),
-        "flights": ((piece == 0).astype(np.int64) - gone + left, None),
-        "left": (left, None),
-        "waiting": (one, None),
-        "overdue": (-one * scheduled, one),
-        "lateness": (delay - one * scheduled, one),
-        "late": (np.select([piece == 1, piece == 3], [1, -1], left * (delay > LATE_US)).astype(np.int64), None),
-    }
-
-
-def _mean_minutes(measure: str):
-    def formula(sums: WindowSums, group: str, hours: float) -> Floats:
-        return ratio(sums.total(measure, group, hours), sums.total("flights", group, hours) * MINUTE_US)
-    return formula
-
-
-def _rate(measure: str):
-    def formula(sums: WindowSums, group: str, hours: float) -> Floats:
-        return ratio(sums.total(measure, group, hours), sums.total("flights", group, hours))
-    return formula
-
-
-def _waiting(sums: WindowSums, group: str, hours: float) -> Floats:
-    return sums.total("waiting", group, hours).astype(np.float64)
-
-
-def _cancelled(sums: WindowSums, group: str, hours: float) -> Floats:
-    scheduled = sums.total("scheduled", group, hours)
-    return ratio(scheduled - sums.total("flights", group, hours), scheduled)
-
-
-def _decayed(sums: WindowSums, group: str, hours: float) -> Floats:
-    late, count, before = 0.0, 0.0, 0.0
-    late_before, count_before = 0, 0
-    for end in DECAY_BINS_HOURS:
-        weight = 0.5 ** ((before + end) / 2 / HALF_LIFE_HOURS)
-        late_now, count_now = sums.total("lateness", group, end), sums.total("flights", group, end)
-        late = late + weight * (late_now - late_before)
-        count = count + weight * (count_now - count_before)
-        before, late_before, count_before = end, late_now, count_now
+    late, count = np.zeros(len(sums.flights)), np.zeros(len(sums.flights))
+    before, late_before, count_before = 0.0, 0, 0
+    for step in (step for step in DECAY_STEPS_HOURS if step <= hours):
+        weight = 0.5 ** ((before + step) / 2 / HALF_LIFE_HOURS)
+        late_now, count_now = sums.total("late_by", group, step), sums.total("flights", group, step)
+        late += weight * (late_now - late_before)
+        count += weight * (count_now - count_before)
+        before, late_before, count_before = step, late_now, count_now
     return ratio(late, count * MINUTE_US)
 
 
-FORMULAS = {
-    "lateness": _mean_minutes("lateness"), "overdue": _mean_minutes("overdue"), "late_rate": _rate("late"),
-    "left_rate": _rate("left"), "waiting": _waiting, "cancelled_rate": _cancelled, "decayed_lateness": _decayed,
+def waiting(sums: WindowSums, group: str, hours: float) -> Floats:
+    """Flights that should have left and have not."""
+    return sums.total("waiting", group, hours).astype(np.float64)
+
+
+SCHEDULED = "the flights scheduled in the last {window}"
+MEASURES = {
+    "lateness": Measure(
+        f"Mean lateness so far of {SCHEDULED}, {{group}}", "minutes", mean_of("late_by", "flights", MINUTE_US)
+    ),
+    "late_rate": Measure(
+        f"Share of {SCHEDULED} that are more than 15 minutes late so far, {{group}}",
+        "0..1",
+        mean_of("late", "flights"),
+    ),
+    "overdue": Measure(
+        f"Mean minutes that {SCHEDULED} are overdue and not gone, {{group}}",
+        "minutes",
+        mean_of("overdue", "flights", MINUTE_US),
+    ),
+    "left_rate": Measure(f"Share of {SCHEDULED} that left, {{group}}", "0..1", mean_of("left", "flights")),
+    "cancelled_rate": Measure(
+        f"Share of {SCHEDULED} that were cancelled, {{group}}", "0..1", mean_of("cancelled", "scheduled")
+    ),
+    "waiting": Measure(
+        "Flights scheduled in the last {window} that have not left, {group}", "flights", waiting
+    ),
+    "decayed_lateness": Measure(
+        f"Mean lateness so far of {SCHEDULED}, halved per 90 minutes, {{group}}", "minutes", decayed_lateness
+    ),
 }
+CHOSEN = {
+    "lateness": {"city": (1, 2), "origin": (1, 3), "carrier": (2,), "origin_carrier": (2, 6)},
+    "late_rate": {"city": (2,), "origin": (2, 3), "carrier": (2,), "origin_carrier": (6,)},
+    "overdue": {"city": (1,)},
+    "left_rate": {"city": (3,)},
+    "cancelled_rate": {"city": (12,)},
+    "waiting": {"origin": (12,)},
+    "decayed_lateness": {"carrier": (6,), "origin_carrier": (6,)},
+}
+CONTRACT = family_contract("lateness", *window_columns(MEASURES, CHOSEN))
+
+
+def lateness(flights: DataFrame, timetable: DataFrame, movements: DataFrame) -> DataFrame:
+    """How late the day runs so far, by airport and carrier; one row per flight.
+
+    Args:
+        flights: ``gold.flights``.
+        timetable: ``silver.timetable``, revisions published within the lookback.
+        movements: ``silver.movements``, revisions published within the lookback.
+    """
+    records = flight_records(timetable, movements, "departure", "cancellation")
+    return by_day_blocks(questions(flights), records, lateness_in_block, schema_of(CONTRACT), LOOKBACK, BLOCK)
+
+
+def lateness_in_block(flights: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """The family for the flights of a block of days, see :func:`questions` and :func:`flight_records`."""
+    states = known_states(records, LOOKBACK)
+    spans, summands = lateness_so_far(states["schedule"], overlap(states["schedule"], states["gate"]))
+    values = window_values(MEASURES, CHOSEN, WindowSums(spans, summands, flights))
+    return pd.DataFrame({"key": flights["key"], **values})
+
+
+def lateness_so_far(scheduled: pd.DataFrame, gone: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Summand]]:
+    """What every flight adds to the sums: it waits from its schedule on, until it is known to be gone.
+
+    A waiting flight is late by ``t - scheduled``; when it left, that is taken back, and its delay counts instead.
+
+    Args:
+        scheduled: Known schedules.
+        gone: Known schedules of flights known to have left or to be cancelled.
+    """
+    spans = pd.concat(
+        [
+            _piece(scheduled, sign=1),
+            _piece(gone, sign=-1),
+            _piece(scheduled, sign=1, after=LATE_US),
+            _piece(gone, sign=-1, after=LATE_US),
+        ],
+        ignore_index=True,
+    )
+    return spans.assign(moment=spans["scheduled_us"]), _summands(spans)
+
+
+def _piece(states: pd.DataFrame, sign: int, after: int = -1) -> pd.DataFrame:
+    """The states from the first microsecond after ``scheduled + after`` on."""
+    start = np.maximum(states["known_from"], states["scheduled_us"] + after + 1)
+    return states.assign(known_from=start, sign=sign, is_late_piece=after >= 0)
+
+
+def _summands(spans: pd.DataFrame) -> dict[str, Summand]:
+    sign, is_late_piece = integers(spans["sign"]), spans["is_late_piece"].to_numpy()
+    waiting = np.where(is_late_piece, 0, sign)
+    is_gone = (waiting == -1).astype(np.int64)
+    left = is_gone * (spans["event"] == "departure").to_numpy()
+    delay = delay_us(spans) * left
+    scheduled = integers(spans["scheduled_us"])
+    return {
+        "scheduled": (waiting + is_gone, None),
+        "flights": (waiting + left, None),
+        "cancelled": (is_gone - left, None),
+        "left": (left, None),
+        "waiting": (waiting, None),
+        "overdue": (-waiting * scheduled, waiting),
+        "late_by": (delay - waiting * scheduled, waiting),
+        "late": (np.where(is_late_piece, sign, (delay > LATE_US).astype(np.int64)), None),
+    }
+
+
 FAMILY = Family(contract=CONTRACT, inputs=("timetable", "movements"), lookback=LOOKBACK, build=lateness)

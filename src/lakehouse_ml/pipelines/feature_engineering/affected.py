@@ -32,7 +32,9 @@ def reach_of_sources(use_case: UseCase) -> dict[str, timedelta | None]:
     return reach | dict.fromkeys((name for family in use_case.families for name in family.references), None)
 
 
-def find_affected_days(use_case: UseCase, run: Run, progress: DataFrame, *new_records: DataFrame) -> list[date]:
+def find_affected_days(
+    use_case: UseCase, run: Run, progress: DataFrame, *new_records: DataFrame
+) -> list[date]:
     """Days (UTC, ascending) to build again: those that new records reach, and those since the last run's now.
 
     Args:
@@ -55,7 +57,9 @@ def _published_days_and_last_now(
 ) -> dict[str, set[int]]:
     """Days since 1970 by source, and under "" the consumer's last now in microseconds: all in one Spark job."""
     mine = progress.where(F.col("consumer") == CONSUMER)
-    frames = [mine.agg(F.unix_micros(F.max("as_of")).alias("value")).select(F.lit("").alias("source"), "value")]
+    frames = [
+        mine.agg(F.unix_micros(F.max("as_of")).alias("value")).select(F.lit("").alias("source"), "value")
+    ]
     for source, records in zip(sources, new_records, strict=True):
         day = F.unix_date(F.to_date("published_at")).cast("bigint").alias("value")
         frames.append(records.select(F.lit(source).alias("source"), day).distinct())

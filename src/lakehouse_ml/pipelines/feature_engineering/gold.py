@@ -10,7 +10,9 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.use_case import Family, Labels, Spine
 
 
-def build_spine(spine: Spine, affected_days: list[date], run: Run, *records: DataFrame) -> Iterator[DataFrame]:
+def build_spine(
+    spine: Spine, affected_days: list[date], run: Run, *records: DataFrame
+) -> Iterator[DataFrame]:
     """Every entity due by ``as_of`` on an affected day. Nothing when no day is affected.
 
     Args:
@@ -48,7 +50,9 @@ def build_family(
     )
 
 
-def join_families(affected_days: list[date], entities: DataFrame, *families: DataFrame) -> Iterator[DataFrame]:
+def join_families(
+    affected_days: list[date], entities: DataFrame, *families: DataFrame
+) -> Iterator[DataFrame]:
     """All families side by side, one row per entity of the affected days. Nothing when no day is affected.
 
     Args:
