@@ -87,6 +87,7 @@ def measurement(
         positives=5_000,
         days=28,
         model_digest=DIGESTS[role],
+        compared_digest=DIGESTS.get(compared_to, ""),
         holdout_start=HOLDOUT_START,
         holdout_end=HOLDOUT_END,
     )

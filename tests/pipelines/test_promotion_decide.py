@@ -158,6 +158,12 @@ def test_the_evaluation_of_another_champion_is_refused():
     assert "evaluation_of_these_models" in failed(decide(evidence, rules()))
 
 
+def test_a_comparison_with_another_champion_is_refused():
+    other = is_metric("challenger", "average_precision", "champion")
+    decision = decide(changed(later_evidence(), other, compared_digest="e" * 64), rules())
+    assert failed(decision) == {"evaluation_complete", "beats_champion"}
+
+
 def test_measurements_of_an_earlier_training_of_the_run_do_not_disturb():
     stale = measurement("challenger", "roc_auc", 0.2, model_digest="d" * 64)
     evidence = first_evidence(measurements=(*measurements(), stale))

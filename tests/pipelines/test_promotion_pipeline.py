@@ -57,12 +57,19 @@ class Stage:
         digests["champion"] = alias and alias.digest
         holdout = {day: date.fromisoformat(self.candidates[day]) for day in ("holdout_start", "holdout_end")}
         rows = [
-            asdict(replace(m, model_digest=digests[m.role], **holdout))
+            asdict(
+                replace(
+                    m,
+                    model_digest=digests[m.role],
+                    compared_digest=digests.get(m.compared_to, ""),
+                    **holdout,
+                )
+            )
             for m in measurements(gain, champion_gain=gain if alias else None)
         ]
-        run = {"run_id": self.candidates["run_id"], "as_of": AS_OF}
+        known = {"run_id": self.candidates["run_id"], "as_of": AS_OF, "trained_until": HOLDOUT_START}
         schema = ", ".join(f"`{column.name}` {column.type}" for column in EVALUATIONS.columns)
-        ordered = [tuple({**row, **run}[name] for name in EVALUATIONS.names) for row in rows]
+        ordered = [tuple({**row, **known}[name] for name in EVALUATIONS.names) for row in rows]
         return self.spark.createDataFrame(ordered, schema)
 
     def promote(self, gain: float = 0.02) -> None:

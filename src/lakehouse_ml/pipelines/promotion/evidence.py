@@ -72,6 +72,7 @@ class Measurement:
     positives: int
     days: int
     model_digest: str
+    compared_digest: str
     holdout_start: date
     holdout_end: date
 
@@ -142,9 +143,13 @@ class Evidence:
     @property
     def overall(self) -> tuple[Measurement, ...]:
         """The measurements of these very models over the whole holdout."""
-        return tuple(
-            m for m in self.measurements if m.is_overall and m.model_digest == self.digests.get(m.role)
-        )
+        return tuple(m for m in self.measurements if m.is_overall and self.concerns(m))
+
+    def concerns(self, measured: Measurement) -> bool:
+        """Whether it measured the very files that are decided on, not those of another training of the run."""
+        known = {**self.digests, "": ""}
+        wanted = (known.get(measured.role), known.get(measured.compared_to))
+        return (measured.model_digest, measured.compared_digest) == wanted
 
     def find(self, role: str, metric: str, compared_to: str = "") -> list[Measurement]:
         """The measurements of a metric over the whole holdout: one, when all is in order."""

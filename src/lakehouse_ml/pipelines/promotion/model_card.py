@@ -64,8 +64,9 @@ def _quality(decision: Decision) -> str:
 
 
 def _slices(decision: Decision) -> str:
-    sliced = [m for m in decision.evidence.measurements if m.role == decision.elected and not m.is_overall]
-    own = [m for m in sliced if not m.compared_to and m.model_digest == _digest(decision)]
+    evidence = decision.evidence
+    own = [m for m in evidence.measurements if (m.role, m.compared_to) == (decision.elected, "")]
+    own = [m for m in own if evidence.concerns(m) and not m.is_overall]
     own.sort(key=lambda m: (m.slice, m.slice_value, m.metric))
     rows = [(f"{m.slice} {m.slice_value}", m.metric, _interval(m), m.rows) for m in own]
     return _table(("slice", "metric", "value [interval]", "rows"), rows)
@@ -96,10 +97,6 @@ def _rules(decision: Decision) -> str:
         for v in (decision.election, *decision.verdicts)
     ]
     return _table(("rule", "verdict", "value", "limit", "found"), rows)
-
-
-def _digest(decision: Decision) -> str:
-    return decision.evidence.digests[str(decision.elected)]
 
 
 def _compared(measured: Measurement) -> str:
