@@ -36,13 +36,13 @@ OF_ORIGIN = (
     feature("origin_dew_point_f", "Dew point at the origin", "degrees Fahrenheit"),
     feature("origin_temperature_f", "Air temperature at the origin", "degrees Fahrenheit"),
     feature("origin_wind_speed_mph", "Wind speed at the origin", "miles per hour"),
-    feature("origin_visibility_3h_miles", "Lowest visibility of three hours at the origin", "miles"),
+    feature("origin_visibility_3h_min_miles", "Lowest visibility of three hours at the origin", "miles"),
 )
 OF_CITY = (
     feature("city_pressure_mb", "Mean sea level pressure of the three airports", "millibars"),
     feature("city_wind_east_mph", "Mean wind towards the east of the three airports", "miles per hour"),
     feature("city_wind_north_mph", "Mean wind towards the north of the three airports", "miles per hour"),
-    feature("city_visibility_3h_miles", "Mean of the airports' lowest visibility of three hours", "miles"),
+    feature("city_visibility_3h_min_miles", "Mean of the airports' lowest visibility of three hours", "miles"),
 )
 CONTRACT = family_contract("weather", *OF_ORIGIN, *OF_CITY)
 
@@ -90,7 +90,7 @@ def weather_at(origin: str, moments: np.ndarray, records: pd.DataFrame) -> dict[
     newest = {name: _first(values[:, : OLDEST_HOURS + 1]) for name, values in by_hour.items()}
     before = _first(by_hour["pressure_mb"][:, TREND_HOURS:])
     lowest = _over(np.nanmin, list(by_hour["visibility_miles"][:, : TREND_HOURS + 1].T))
-    return newest | {"pressure_change_3h_mb": newest["pressure_mb"] - before, "visibility_3h_miles": lowest}
+    return newest | {"pressure_change_3h_mb": newest["pressure_mb"] - before, "visibility_3h_min_miles": lowest}
 
 
 def wind_components(speed: Floats, direction_deg: Floats) -> dict[str, Floats]:
