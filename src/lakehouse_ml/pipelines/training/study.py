@@ -83,17 +83,19 @@ def run_study(search: Search, store: TrialStore) -> list[FrozenTrial]:
     Raises:
         Exception: Whatever a trial raises; nothing is stored of it.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        direction="maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=search.startup_trials),
-    )
+    study = _new_study(optuna.pruners.MedianPruner(n_startup_trials=search.startup_trials))
     for record in store.load(search.name)[: search.trials]:
         study.add_trial(_from_record(record))
     for number in range(len(study.trials), search.trials):
         _run_trial(study, number, search)
         store.add(search.name, number, to_record(study.trials[number]))
     return study.trials
+
+
+def _new_study(pruner: optuna.pruners.BasePruner) -> optuna.Study:
+    # One line per trial would drown the run's own log; every trial is in ml.trials.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(direction="maximize", pruner=pruner)
 
 
 def _run_trial(study: optuna.Study, number: int, search: Search) -> None:
@@ -135,7 +137,7 @@ def _from_record(record: Record) -> FrozenTrial:
 
 def space_of(search_space: Callable[[Any], dict[str, Any]]) -> dict[str, str]:
     """The distribution of every hyper-parameter, as JSON."""
-    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    trial = _new_study(optuna.pruners.NopPruner()).ask()
     search_space(trial)
     return {name: distribution_to_json(d) for name, d in sorted(trial.distributions.items())}
 
