@@ -1,0 +1,45 @@
+"""Between small tables in Spark and plain rows: frames by contract, timestamps in UTC on any machine."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+
+from lakehouse_ml.lakehouse.contract import Contract
+
+Row = Mapping[str, Any]
+
+# Sums of doubles depend on the order of the parts in their last digits; a rerun must give the same row.
+SIGNIFICANT_DIGITS = 10
+
+
+def to_frame(like: DataFrame, rows: Iterable[Row], contract: Contract) -> DataFrame:
+    """Rows as a Spark frame with the contract's columns.
+
+    Args:
+        like: Any frame of the session.
+        rows: Values by column name; timestamps must know their zone, structs are mappings.
+        contract: Names and types.
+    """
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+    values = [tuple(row[name] for name in contract.names) for row in rows]
+    return like.sparkSession.createDataFrame(values, schema)
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows with their columns as attributes."""
+    return iter(frame.itertuples(index=False))
+
+
+def records_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows as values by column name."""
+    return iter(frame.to_dict("records"))  # type: ignore[arg-type]
+
+
+def number(value: Any) -> float | None:
+    """A plain number rounded to significant digits; None for what is missing or not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")

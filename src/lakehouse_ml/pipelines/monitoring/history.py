@@ -1,0 +1,118 @@
+"""What earlier runs left in the ops tables, as the small frames that alerts and pages are made from."""
+
+import json
+
+import pandas as pd
+from pydantic import Field
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.params import Params
+
+
+class HistoryParams(Params):
+    """How far back pages look.
+
+    Attributes:
+        days: Quality windows and landed files, days before the run's now.
+        decisions: Newest rows of the promotion ledger.
+        runs: Newest runs of the event log.
+    """
+
+    days: int = Field(ge=7)
+    decisions: int = Field(ge=1)
+    runs: int = Field(ge=1)
+
+
+def recent_quality(windows: DataFrame, run: Run, params: HistoryParams) -> pd.DataFrame:
+    """The complete windows of the last days, all model versions: columns of ``ops.quality_windows``."""
+    first = F.date_sub(F.lit(run.as_of.date()), params.days)
+    return windows.where(F.col("window_start") >= first).orderBy("window_start", "model_version").toPandas()
+
+
+def recent_drift(drift: DataFrame, champion: Watched) -> pd.DataFrame:
+    """The champion's drift so far: the plain columns of ``ops.drift_metrics`` and window_start (UTC)."""
+    mine = drift.where(F.col("model_version") == champion.version)
+    plain = [name for name, kind in drift.dtypes if not kind.startswith("struct")]
+    return (
+        mine.select(*plain, F.col("window.start").alias("window_start"))
+        .orderBy("drift_type", "window_start", "column_name")
+        .toPandas()
+    )
+
+
+def recent_files(log: DataFrame) -> pd.DataFrame:
+    """Landed lines by source and day of publication.
+
+    Args:
+        log: ``ops_ingestion_log``; of a file that was replayed the highest sequence counts.
+
+    Returns:
+        One row per source and day: source, day (date, UTC), newest (end of the newest period with data,
+        UTC), files, unreadable (files), lines, accepted, duplicates, quarantined.
+    """
+    newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
+    current = log.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
+    has_data = F.col("accepted") + F.col("duplicates") > 0
+    return (
+        current.groupBy("source", F.to_date("period_start").alias("day"))
+        .agg(
+            F.max(F.when(has_data, F.col("period_end"))).alias("newest"),
+            F.count("*").alias("files"),
+            F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),
+            *(F.sum(name).alias(name) for name in ("lines", "accepted", "duplicates", "quarantined")),
+        )
+        .orderBy("source", "day")
+        .toPandas()
+    )
+
+
+def recent_decisions(ledger: DataFrame, params: HistoryParams) -> pd.DataFrame:
+    """The newest promotion decisions, newest first, and every row that moved the alias."""
+    columns = (
+        "sequence", "run_id", "as_of", "decision", "elected", "model_version", "reasons", "champion_before",
+        "champion_after",
+    )  # fmt: skip
+    place = F.row_number().over(Window.orderBy(F.desc("sequence")))
+    moved = ~F.col("champion_after").eqNullSafe(F.col("champion_before"))
+    wanted = (F.col("_place") <= params.decisions) | moved
+    return (
+        ledger.select(*columns, place.alias("_place"))
+        .where(wanted)
+        .orderBy("_place")
+        .drop("_place")
+        .toPandas()
+    )
+
+
+def recent_stages(events: DataFrame, params: HistoryParams) -> pd.DataFrame:
+    """Duration and commits of each stage in the newest runs.
+
+    Args:
+        events: ``ops.event_log`` before this run, which writes its own events when it ends.
+        params: How many runs.
+
+    Returns:
+        One row per run and stage in the order in which they ran: run_id, started (wall clock, UTC), stage,
+        duration_s, commits.
+    """
+    flows = events.where("event_type = 'flow_progress'")
+    runs = flows.groupBy("origin.run_id").agg(F.min("timestamp").alias("started"))
+    newest = runs.orderBy(F.desc("started")).limit(params.runs)
+    found = flows.select("origin.run_id", "origin.pipeline_name", "sequence", "details").join(
+        newest, "run_id"
+    )
+    return stage_totals(found.orderBy("started", "sequence").toPandas())
+
+
+def stage_totals(flows: pd.DataFrame) -> pd.DataFrame:
+    """Sums by run and stage of the events' details, see :func:`recent_stages`."""
+    details = pd.DataFrame([json.loads(text) for text in flows["details"]], index=flows.index)
+    # A flow that only started, or failed, has no duration.
+    numbers = details.reindex(columns=["duration_s", "commits"]).astype("float64").dropna(subset="duration_s")
+    parts = flows.rename(columns={"pipeline_name": "stage"})[["run_id", "started", "stage"]].join(
+        numbers, how="inner"
+    )
+    return parts.groupby(["run_id", "started", "stage"], sort=False, as_index=False).sum()

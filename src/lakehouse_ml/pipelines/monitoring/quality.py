@@ -1,0 +1,175 @@
+"""Quality of the champion's predictions, in windows whose truth is in."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse_ml.lakehouse.labelled import latest_labels
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.lakehouse.tables import QUALITY_WINDOWS
+from lakehouse_ml.metrics import Scored, draw_days, estimate, number_days, resample
+from lakehouse_ml.pipelines.monitoring.frames import Row, number, rows_of, to_frame
+from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams
+from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight, window_start
+from lakehouse_ml.use_case import Costs
+
+METRICS = ("average_precision", "roc_auc", "brier_loss", "cost")
+
+Holdouts = Mapping[str, Mapping[str, Interval]]
+
+
+def resolve_predictions(
+    predictions: DataFrame,
+    labels: DataFrame,
+    before: DataFrame,
+    run: Run,
+    windows: WindowParams,
+    *,
+    label: str,
+) -> pd.DataFrame:
+    """The champions' predictions of windows that are over and not measured yet, beside the truth as known.
+
+    Args:
+        predictions: ``ml_predictions``; rows of the role ``champion`` count.
+        labels: ``gold_labels``.
+        before: ``ops.quality_windows`` before this run.
+        run: Labels known at its now count.
+        windows: The grid.
+        label: Name of the label column.
+
+    Returns:
+        One row per prediction: model_version, model_digest, window_start, window_end (dates), predict_date,
+        score, threshold, is_resolved, label (None: not known, or never to be).
+    """
+    spans = complete_windows(run.as_of, windows)
+    day = F.col("predict_date")
+    ended = day.between(F.lit(spans[0].start), F.date_sub(F.lit(spans[-1].end), 1))
+    scored = predictions.where((F.col("role") == "champion") & ended)
+    scored = scored.withColumn("window_start", window_start(day, windows.days))
+    new = scored.join(
+        before.select("model_version", "window_start"), ["model_version", "window_start"], "left_anti"
+    )
+    # Nothing is known of an entity before its prediction is due: older labels need not be read.
+    recent = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
+    truth = latest_labels(recent, run.as_of).select(
+        "key", F.col(label).alias("label"), F.lit(True).alias("known")
+    )
+    return (
+        new.join(truth, "key", "left")
+        .select(
+            "model_version", "model_digest", "window_start", "predict_date", "score", "threshold", "label",
+            F.date_add("window_start", windows.days).alias("window_end"),
+            F.coalesce("known", F.lit(False)).alias("is_resolved"),
+        )
+        # The order of rows must not move the last digits of a metric.
+        .orderBy("model_version", "predict_date", "key")
+        .toPandas()
+    )  # fmt: skip
+
+
+def measure_windows(
+    resolved: pd.DataFrame,
+    evaluations: DataFrame,
+    run: Run,
+    params: QualityParams,
+    seed: int,
+    *,
+    costs: Costs,
+) -> DataFrame:
+    """Metrics with day-block 95 % intervals of every window that is complete, and the rules that it breaks.
+
+    Args:
+        resolved: See :func:`resolve_predictions`.
+        evaluations: ``ml_evaluations``: what the models reached on their holdouts.
+        run: The run.
+        params: When a window is complete, and the rules.
+        seed: Of the bootstrap.
+        costs: Cost matrix.
+
+    Returns:
+        One row per model version and complete window; a window that waits for labels is not among them.
+    """
+    holdouts = holdout_intervals(evaluations) if len(resolved) else {}
+    rows = quality_rows(resolved, holdouts, params, seed, costs)
+    return to_frame(evaluations, ({**row, "run_id": run.run_id} for row in rows), QUALITY_WINDOWS)
+
+
+def holdout_intervals(evaluations: DataFrame) -> Holdouts:
+    """Intervals by model digest and metric, on the first holdout that the model was measured on.
+
+    Later ones would hide a slow decay.
+    """
+    whole = evaluations.where("compared_to = '' AND slice = 'all'")
+    first = whole.groupBy("model_digest", "metric").agg(
+        *(F.min_by(end, F.struct("as_of", "run_id", "role")).alias(end) for end in ("low", "high"))
+    )
+    found: dict[str, dict[str, Interval]] = {}
+    for row in rows_of(first.dropna().toPandas()):
+        found.setdefault(row.model_digest, {})[row.metric] = Interval(row.low, row.high)
+    return found
+
+
+def quality_rows(
+    resolved: pd.DataFrame, holdouts: Holdouts, params: QualityParams, seed: int, costs: Costs
+) -> Iterator[Row]:
+    """Measurements of the complete windows, see :func:`measure_windows`."""
+    for _, window in resolved.groupby(["model_version", "window_start"]):
+        if is_complete(window, params):
+            yield _measured(window, holdouts, params, seed, costs)
+
+
+def is_complete(window: pd.DataFrame, params: QualityParams) -> bool:
+    """Whether enough of a window's outcomes are known to judge the model by them."""
+    positives = int((window["label"] == True).sum())  # noqa: E712 - missing labels are neither
+    return bool(
+        window["is_resolved"].mean() >= params.min_resolved_share and positives >= params.min_positives
+    )
+
+
+def _measured(
+    window: pd.DataFrame, holdouts: Holdouts, params: QualityParams, seed: int, costs: Costs
+) -> Row:
+    first = window.iloc[0]
+    labelled = window[window["label"].notna()]
+    values = _metrics(labelled, params.draws, seed, costs)
+    ratio = {"ap_over_base_rate": _ratio(values["average_precision"], values["positive_rate"])}
+    holdout = holdouts.get(first["model_digest"], {})
+    broken = [rule.name for rule in params.rules if rule.is_broken({**values, **ratio}, holdout)]
+    return {
+        **{name: first[name] for name in ("model_version", "window_start", "window_end")},
+        "rows": len(window),
+        "labels": int(window["is_resolved"].sum()),
+        "positives": int(labelled["label"].astype(bool).sum()),
+        **values,
+        "is_violation": bool(broken),
+        "broken_rules": broken,
+    }
+
+
+def _metrics(labelled: pd.DataFrame, draws: int, seed: int, costs: Costs) -> dict[str, float | None]:
+    label = labelled["label"].to_numpy(bool)
+    scored = Scored(
+        label=label,
+        score=labelled["score"].to_numpy(np.float64),
+        day=number_days(labelled["predict_date"].to_numpy()),
+        threshold=float(labelled["threshold"].iloc[0]),
+        training_rate=np.nan,
+        costs=costs,
+    )
+    times = draw_days(int(scored.day.max()) + 1, draws, seed)
+    values = {"mean_score": number(scored.score.mean()), "positive_rate": number(label.mean())}
+    for metric in METRICS:
+        found = estimate(resample(metric, scored, times))
+        values |= {
+            metric: number(found.value),
+            f"{metric}_low": number(found.low),
+            f"{metric}_high": number(found.high),
+        }
+    return values
+
+
+def _ratio(value: float | None, base: float | None) -> float | None:
+    return value / base if value is not None and base else None

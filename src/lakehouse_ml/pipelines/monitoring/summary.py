@@ -1,0 +1,205 @@
+"""The short account of a run: what the terminal shows at its end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.frames import number, rows_of
+from lakehouse_ml.pipelines.monitoring.headline import Standing
+from lakehouse_ml.pipelines.monitoring.params import Params
+
+_MOST_ALERTS = 8
+_STYLES = {"critical": "bold red", "warning": "yellow"}
+_ENDS = ("value", "low", "high")
+_SHOWN = {"roc_auc": "AUC", "average_precision": "AP", "brier_loss": "Brier"}
+
+Summary = Mapping[str, Any]
+
+
+class LookFurther(Params):
+    """Where to look next: what one finds there, and the command or path."""
+
+    what: str
+    where: str
+
+
+class SummaryParams(Params):
+    """What the account ends with.
+
+    Attributes:
+        look_further: Commands and paths, in order.
+    """
+
+    look_further: tuple[LookFurther, ...] = Field(min_length=1)
+
+
+def count_rows(
+    run: Run, files: pd.DataFrame, predictions: DataFrame, *gold: DataFrame, tables: Sequence[str]
+) -> dict[str, int]:
+    """Rows by layer and table: landed lines as the ingestion log has them, gold by Delta's statistics.
+
+    Args:
+        run: Whose predictions count as ``scored``; the files of other runs are skipped by their statistics.
+        files: ``file_history``.
+        predictions: ``ml_predictions``.
+        *gold: Gold tables.
+        tables: Their names.
+    """
+    landed = {
+        "bronze": "lines",
+        "silver": "accepted",
+        "duplicates": "duplicates",
+        "quarantine": "quarantined",
+    }
+    return {
+        **{layer: int(files[column].sum()) for layer, column in landed.items()},
+        **{f"gold {table}": frame.count() for table, frame in zip(tables, gold, strict=True)},
+        "scored": predictions.where(F.col("run_id") == run.run_id).count(),
+    }
+
+
+def newest_evaluation(evaluations: DataFrame) -> pd.DataFrame:
+    """Metrics with intervals of every role in the newest evaluation: role, metric, value, low, high.
+
+    Args:
+        evaluations: ``ml_evaluations``.
+    """
+    whole = evaluations.where((F.col("compared_to") == "") & (F.col("slice") == "all"))
+    newest = whole.agg(F.max_by("run_id", F.struct("as_of", "run_id"))).toPandas().iloc[0, 0]
+    wanted = whole.where((F.col("run_id") == newest) & F.col("metric").isin(*_SHOWN))
+    return wanted.select("role", "metric", "value", "low", "high").orderBy("role", "metric").toPandas()
+
+
+def summarise(
+    standing: Standing,
+    rows: Mapping[str, int],
+    evaluation: pd.DataFrame,
+    ledger: pd.DataFrame,
+    run: Run,
+    params: SummaryParams,
+) -> Summary:
+    """The account as plain JSON values.
+
+    Args:
+        standing: Where things stand.
+        rows: See :func:`count_rows`.
+        evaluation: See :func:`newest_evaluation`.
+        ledger: ``ledger_history``, newest first.
+        run: The run.
+        params: What it ends with.
+    """
+    return {
+        "run_id": run.run_id,
+        "as_of": run.as_of.isoformat(),
+        "rows": {name: count for name, count in rows.items() if name != "scored"},
+        "quarantined": rows["quarantine"],
+        "scored": rows["scored"],
+        "models": _models(evaluation),
+        "decision": _decision(ledger),
+        "champion": standing.champion.version,
+        "alerts": standing.warnings[["severity", "rule", "subject", "reason", "owner"]].to_dict("records"),
+        "retrain": {
+            "is_due": standing.decision.is_due,
+            "reasons": [reason.text for reason in standing.decision.reasons],
+        },
+        "look_further": [entry.model_dump() for entry in params.look_further],
+    }
+
+
+def _models(evaluation: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
+    models: dict[str, dict[str, dict[str, float | None]]] = {}
+    for row in rows_of(evaluation):
+        models.setdefault(row.role, {})[row.metric] = {end: number(getattr(row, end)) for end in _ENDS}
+    return models
+
+
+def _decision(ledger: pd.DataFrame) -> dict[str, Any] | None:
+    if ledger.empty:
+        return None
+    newest = ledger.iloc[0]
+    return {
+        "decision": newest["decision"],
+        "as_of": f"{newest['as_of']:%Y-%m-%d %H:%M}",
+        "elected": newest["elected"],
+        "champion": newest["champion_after"],
+        "reasons": list(newest["reasons"]),
+    }
+
+
+def render_summary(summary: Summary) -> RenderableType:
+    """The account for a terminal: rows, models, decision, alerts, and where to look further.
+
+    Args:
+        summary: See :func:`summarise`.
+    """
+    parts = (_row_table, _model_table, _said, _look_further)
+    return Group(*(part(summary) for part in parts))
+
+
+def _plain_table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left")
+    return table
+
+
+def _row_table(summary: Summary) -> Table:
+    table = _plain_table(f"Rows, as of {summary['as_of'][:16].replace('T', ' ')} UTC", "layer", "rows")
+    for layer, count in {**summary["rows"], "scored by this run": summary["scored"]}.items():
+        table.add_row(layer, f"{count:,}")
+    return table
+
+
+def _model_table(summary: Summary) -> Table:
+    table = _plain_table("Newest evaluation on the holdout, with 95 % intervals", "model", *_SHOWN.values())
+    for role, metrics in summary["models"].items():
+        table.add_row(role, *(_interval(metrics.get(metric)) for metric in _SHOWN))
+    return table
+
+
+def _interval(found: Mapping[str, float | None] | None) -> str:
+    if found is None or found["value"] is None:
+        return "not defined"
+    low, high = (f"{end:.3f}" if end is not None else "?" for end in (found["low"], found["high"]))
+    return f"{found['value']:.3f} [{low}, {high}]"
+
+
+def _said(summary: Summary) -> Text:
+    decision, text = summary["decision"], Text()
+    if decision is not None:
+        text.append(f"Promotion: {decision['decision']}", style="bold")
+        text.append(f", elected {decision['elected'] or 'none'}, as of {decision['as_of']} UTC\n")
+        text.append("".join(f"  {reason}\n" for reason in decision["reasons"]))
+    text.append(f"Champion: version {summary['champion']}\n", style="bold")
+    text.append(f"Retrain: {'yes' if summary['retrain']['is_due'] else 'no'}\n", style="bold")
+    text.append("".join(f"  {reason}\n" for reason in summary["retrain"]["reasons"]))
+    text.append(f"Open alerts: {len(summary['alerts'])}\n", style="bold")
+    for alert in summary["alerts"][:_MOST_ALERTS]:
+        text.append(f"  {alert['severity']}", style=_STYLES[alert["severity"]])
+        text.append(f" {alert['rule']} {alert['subject']}: {alert['reason']} ({alert['owner']})\n")
+    if len(summary["alerts"]) > _MOST_ALERTS:
+        text.append(f"  and {len(summary['alerts']) - _MOST_ALERTS} more on the page\n")
+    return text
+
+
+def _look_further(summary: Summary) -> Table:
+    table = Table(
+        title="Look further",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE,
+        pad_edge=False,
+        show_header=False,
+    )
+    for entry in summary["look_further"]:
+        table.add_row(entry["what"], Text(entry["where"], style="cyan"))
+    return table

@@ -1,0 +1,56 @@
+"""Windows of whole days on a fixed grid, so that every run and every version cuts time at the same places."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from pydantic import Field
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lakehouse_ml.pipelines.monitoring.params import Params
+
+# A Monday: windows of seven days are weeks as people know them.
+EPOCH = date(1970, 1, 5)
+
+
+class WindowParams(Params):
+    """The grid.
+
+    Attributes:
+        days: Length of a window.
+        history: Newest complete windows that a run looks at; older ones that are not stored stay so.
+    """
+
+    days: int = Field(ge=1, le=366)
+    history: int = Field(ge=2)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days covered, UTC.
+
+    Attributes:
+        start: First day.
+        end: Day after the last day.
+    """
+
+    start: date
+    end: date
+
+
+def complete_windows(as_of: datetime, params: WindowParams) -> list[Window]:
+    """The newest windows that had ended by ``as_of`` (UTC), oldest first."""
+    passed = (as_of.astimezone(UTC).date() - EPOCH).days // params.days
+    starts = [EPOCH + timedelta(days=n * params.days) for n in range(passed - params.history, passed)]
+    return [Window(start, start + timedelta(days=params.days)) for start in starts]
+
+
+def window_start(day: Column, days: int) -> Column:
+    """First day of the window that a date falls into."""
+    past = F.datediff(day, F.lit(EPOCH))
+    return F.date_sub(day, F.pmod(past, F.lit(days)))
+
+
+def midnight(day: date) -> datetime:
+    """The first moment of a day, UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

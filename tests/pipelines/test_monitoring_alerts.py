@@ -1,0 +1,181 @@
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lakehouse_ml.pipelines.monitoring.alerts import (
+    DataParams,
+    DriftParams,
+    DriftRule,
+    data_alerts,
+    drift_alerts,
+    quality_alerts,
+    retrain_alerts,
+)  # fmt: skip
+from lakehouse_ml.pipelines.monitoring.findings import Finding, open_alerts
+from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision, RetrainParams, decide_retrain
+from monitoring_builders import (
+    AS_OF,
+    CHAMPION,
+    MONDAY,
+    OWNERS,
+    RUN,
+    SOURCES,
+    drift_history,
+    file_history,
+    file_row,
+    ledger_history,
+    params,
+    quality_history,
+)  # fmt: skip
+
+DATA = DataParams(**params("data"))
+RULE = DriftRule(name="shift", metric="population_stability_index", reference="BASELINE", at_least=0.25)
+
+
+def windows(*values: float, feature: str = "distance", last: date = MONDAY) -> pd.DataFrame:
+    """A feature's drift in consecutive windows, oldest first."""
+    starts = [pd.Timestamp(last - timedelta(days=7 * n)) for n in reversed(range(len(values)))]
+    return pd.DataFrame(
+        {
+            "drift_type": "BASELINE", "column_name": feature, "window_start": starts, "model_version": "3",
+            "population_stability_index": values, "percent_null_delta": 0.0,
+        }
+    )  # fmt: skip
+
+
+def drifted(frame: pd.DataFrame, *rules: DriftRule) -> list[Finding]:
+    return drift_alerts(frame, DriftParams(rules=rules or (RULE,)), owners=OWNERS)
+
+
+def test_only_the_newest_window_can_warn() -> None:
+    assert not drifted(windows(0.9, 0.9, 0.1))
+    assert [found.subject for found in drifted(windows(0.1, 0.1, 0.3))] == ["distance"]
+
+
+def test_drift_only_ever_warns() -> None:
+    assert {found.severity for found in drifted(drift_history())} == {"warning"}
+
+
+def test_a_streak_of_windows_is_one_finding_and_a_new_streak_another() -> None:
+    first, longer = (
+        drifted(windows(0.1, 0.3)),
+        drifted(windows(0.1, 0.3, 0.4, last=MONDAY + timedelta(days=7))),
+    )
+    again = drifted(windows(0.1, 0.3, 0.1, 0.4, last=MONDAY + timedelta(days=14)))
+    assert first[0].alert_id == longer[0].alert_id
+    assert first[0].alert_id != again[0].alert_id
+
+
+def test_a_window_without_value_ends_a_streak_and_does_not_warn() -> None:
+    assert not drifted(windows(0.3, float("nan")))
+
+
+def test_rules_look_only_at_the_features_that_they_name() -> None:
+    frame = pd.concat([windows(0.9, feature="temp_origin"), windows(0.9, feature="distance")])
+    rule = RULE.model_copy(update={"but_not": ("*temp*",)})
+    assert [found.subject for found in drifted(frame, rule)] == ["distance"]
+    assert not drifted(frame, RULE.model_copy(update={"features": ("none*",)}))
+
+
+def test_a_broken_newest_window_is_critical_and_a_healed_one_is_not() -> None:
+    found = quality_alerts(quality_history(False, True), CHAMPION, owners=OWNERS)
+    assert [(f.severity, f.subject, f.owner) for f in found] == [
+        ("critical", "model version 3", "data science")
+    ]
+    assert "auc_floor broken in 2013-09-16" in found[0].reason
+    assert not quality_alerts(quality_history(True, False), CHAMPION, owners=OWNERS)
+    assert not quality_alerts(quality_history(True, version="2"), CHAMPION, owners=OWNERS)
+
+
+def found_in(files: pd.DataFrame, **changes: Any) -> list[Finding]:
+    limits = DATA.model_copy(update=changes)
+    return data_alerts(files, RUN, limits, sources=SOURCES, owners=OWNERS)
+
+
+def test_fresh_and_clean_data_raise_nothing() -> None:
+    assert not found_in(file_history())
+
+
+def test_a_source_that_stopped_is_critical_until_it_comes_back() -> None:
+    files = file_history()
+    silent = files[(files["source"] != "weather") | (files["day"] < date(2013, 9, 27))]
+    (found,) = found_in(silent)
+    assert (found.rule, found.subject, found.severity, found.owner) == (
+        "freshness", "weather", "critical", "data engineering",
+    )  # fmt: skip
+    assert "96 h old (at most 30 h)" in found.reason
+
+
+def test_a_file_without_data_does_not_make_a_source_fresh() -> None:
+    files = file_history()
+    empty = (files["source"] == "weather") & (files["day"] >= date(2013, 9, 28))
+    assert [f.rule for f in found_in(files.assign(newest=files["newest"].mask(empty)))] == ["freshness"]
+
+
+def test_a_source_that_never_landed_is_reported() -> None:
+    files = file_history()
+    (found,) = found_in(files[files["source"] != "movements"])
+    assert found.reason == "movements: no data at all (at most 30 h)"
+
+
+def test_snapshots_without_a_limit_never_grow_late() -> None:
+    assert "planes" not in DATA.max_hours
+    assert not [f for f in found_in(file_history()) if f.subject == "planes"]
+
+
+def test_a_limit_for_an_unknown_source_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="max_hours names wether; the sources are timetable"):
+        found_in(file_history(), max_hours={"wether": 3.0})
+
+
+def test_a_day_with_too_many_rejects_warns_once_and_an_old_one_does_not() -> None:
+    (found,) = found_in(file_history(weather=9))
+    assert (found.rule, found.severity) == ("rejected_lines", "warning")
+    assert "9 of 72 lines quarantined (12.5%" in found.reason
+    old = file_row("movements", AS_OF.date() - timedelta(days=20), 1000, 900)
+    assert not found_in(pd.concat([file_history(), pd.DataFrame([old])]))
+    assert not found_in(file_history(weather=9), min_lines=100)
+
+
+def test_a_file_rejected_as_a_whole_is_critical() -> None:
+    bad = file_row("movements", date(2013, 9, 29), 1, 1, unreadable=1)
+    (found,) = found_in(pd.concat([file_history(), pd.DataFrame([bad])]))
+    assert (found.rule, found.severity) == ("unreadable_file", "critical")
+
+
+def retrain(*violations: bool) -> RetrainDecision:
+    limits = RetrainParams(**params("retrain"))
+    return decide_retrain(quality_history(*violations), ledger_history(), CHAMPION, RUN, limits)
+
+
+def test_the_retrain_decision_is_on_record_either_way() -> None:
+    due, keep = (retrain_alerts(retrain(*v), owners=OWNERS)[0] for v in ((True, True), (False, False)))
+    assert (due.rule, due.severity, due.reason[:8]) == ("retrain", "warning", "retrain:")
+    assert (keep.rule, keep.severity, keep.reason[:5]) == ("retrain", "info", "keep:")
+
+
+def test_every_alert_has_an_owner_or_is_refused() -> None:
+    with pytest.raises(ValueError, match="nobody answers for 'model'"):
+        quality_alerts(quality_history(True), CHAMPION, owners={"data": "x"})
+    with pytest.raises(ValueError, match="nobody answers for 'data'"):
+        data_alerts(file_history(), RUN, DATA, sources=SOURCES, owners={"data": ""})
+
+
+def test_open_alerts_are_listed_once_the_most_urgent_first() -> None:
+    first = Finding("a", "warning", "x", "r", "o", "e")
+    worst = Finding("z", "critical", "x", "r", "o", "e")
+    found = open_alerts(RUN, [first, worst], [first])
+    assert found["severity"].tolist() == ["critical", "warning"]
+    assert found["alert_id"].str.len().eq(64).all()
+    assert open_alerts(RUN, []).empty
+
+
+def test_words_change_nothing_about_which_finding_it_is() -> None:
+    one, other = (
+        Finding("a", "info", "x", "text", "o", "e"),
+        Finding("a", "info", "x", "other text", "o", "e"),
+    )
+    assert one.alert_id == other.alert_id
+    assert one.alert_id != Finding("a", "info", "x", "text", "o", "f").alert_id

@@ -1,0 +1,152 @@
+"""The whole monitoring pipeline, from catalog to page, over Delta tables."""
+
+import json
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from pyspark.sql import SparkSession
+
+from lakehouse_ml.datasets.delta_table import DeltaTable
+from lakehouse_ml.lakehouse import tables
+from lakehouse_ml.pipelines.monitoring import create_pipeline
+from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
+from lakehouse_ml.pipelines.monitoring.history import HistoryParams
+from lakehouse_ml.pipelines.monitoring.profile import ProfileParams
+from lakehouse_ml.pipelines.monitoring.report import ReportParams
+from lakehouse_ml.pipelines.monitoring.retrain import RetrainParams
+from lakehouse_ml.pipelines.monitoring.rules import QualityParams
+from lakehouse_ml.pipelines.monitoring.summary import SummaryParams
+from lakehouse_ml.pipelines.monitoring.windows import WindowParams
+from lakehouse_ml.use_case import Costs
+from monitoring_builders import OWNERS, params
+from monitoring_rows import (
+    AS_OF,
+    CHAMPION,
+    PER_DAY,
+    RUN,
+    Table,
+    evaluation,
+    event,
+    features_frame,
+    features_of,
+    labels_of,
+    ledger,
+    logged,
+    predictions_of,
+    table_maker,
+)
+
+WRITTEN = (tables.PROFILE_METRICS, tables.DRIFT_METRICS, tables.QUALITY_WINDOWS, tables.ALERTS)
+
+
+def use_case() -> Any:
+    """As much of a use case as monitoring may know."""
+    return SimpleNamespace(
+        name="toys", entities="toys", owners=OWNERS, costs=Costs(1.0, 3.0), labels=SimpleNamespace(column="is_late"),
+        sources=(SimpleNamespace(name="weather"),),
+    )  # fmt: skip
+
+
+MODELS = {
+    "windows": WindowParams, "profile": ProfileParams, "drift": DriftParams, "retrain": RetrainParams,
+    "history": HistoryParams, "report": ReportParams, "summary": SummaryParams,
+}  # fmt: skip
+
+
+def stored(folder: Path, name: str, **how: Any) -> DeltaTable:
+    address = {"catalog": "toys", "root": str(folder), "contracts": "lakehouse_ml.flights.CONTRACTS"}
+    return DeltaTable(schema="ops", table=name, **address, **how)
+
+
+def run_once(spark: SparkSession, folder: Path) -> None:
+    """One run over the tables under the folder, with the shipped entries of every page and plot."""
+    text = Path("conf/base/catalog_monitoring.yml").read_text()
+    text = text.replace("${globals:reporting_root}/${globals:catalog}", str(folder / "reporting"))
+    pages = {name: entry for name, entry in yaml.safe_load(text).items() if not name.startswith("_")}
+    catalog = DataCatalog.from_config(pages)
+    for name, value in inputs(spark, table_maker(spark)).items():
+        catalog[name] = MemoryDataset(value, copy_mode="assign")
+    for contract in WRITTEN:
+        catalog[f"ops_{contract.name}"] = stored(folder, contract.name, mode="insert")
+        catalog[f"before_ops_{contract.name}"] = stored(folder, contract.name, missing="empty")
+    SequentialRunner().run(create_pipeline(use_case()), catalog)
+
+
+def inputs(spark: SparkSession, table: Table) -> dict[str, Any]:
+    features, frame = features_of(spark), features_frame()
+    champion = SimpleNamespace(
+        version="3", digest="digest", trained_from=CHAMPION.trained_from, trained_until=CHAMPION.trained_until
+    )
+    return {
+        "gold_features": features, "gold_toys": features, "gold_labels": labels_of(spark), "ml_champion": champion,
+        "run": RUN, "ml_evaluations": table(tables.EVALUATIONS, evaluation("run-1", AS_OF)),
+        "ml_predictions": table(
+            tables.PREDICTIONS, *predictions_of(frame), *predictions_of(frame, role="challenger", run_id="run-0")
+        ),
+        "ops_ingestion_log": table(tables.INGESTION_LOG, logged("weather/a", date(2013, 2, 20))),
+        "ops_promotion_ledger": table(tables.PROMOTION_LEDGER, ledger(1)),
+        "before_ops_event_log": table(tables.EVENT_LOG, event("run-0", 1, "monitoring", 1)),
+        **{f"params:monitoring.{group}": model(**params(group)) for group, model in MODELS.items()},
+        "params:monitoring.quality": QualityParams(**{**params("quality"), "min_positives": 50, "draws": 100}),
+        "params:monitoring.data": DataParams(**{**params("data"), "max_hours": {"weather": 30}}),
+        "params:random_seed": 1,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("monitoring")
+    run_once(spark, place)
+    return place
+
+
+def loaded(folder: Path, name: str) -> pd.DataFrame:
+    return stored(folder, name).load().toPandas()
+
+
+def versions(folder: Path) -> dict[str, int]:
+    return stored(folder, "alerts").lakehouse.versions(tuple(contract.table for contract in WRITTEN))
+
+
+def test_every_table_is_written_in_one_commit_and_not_empty(folder: Path) -> None:
+    assert versions(folder) == {contract.table: 1 for contract in WRITTEN}
+    for contract in WRITTEN:
+        assert len(loaded(folder, contract.name)), contract.table
+
+
+def test_the_planted_jump_is_found_and_only_warned_of(folder: Path) -> None:
+    alerts = loaded(folder, "alerts")
+    drifted = alerts[alerts["rule"] == "drift_from_training"]
+    assert drifted["subject"].tolist() == ["jumps"]
+    assert set(drifted["severity"]) == {"warning"}
+
+
+def test_only_the_window_whose_truth_is_in_is_measured(folder: Path) -> None:
+    windows = loaded(folder, "quality_windows")
+    assert windows["window_start"].tolist() == [date(2013, 2, 4)]
+    assert windows["is_violation"].tolist() == [True]
+
+
+def test_page_plots_and_summary_are_written(folder: Path) -> None:
+    pages = folder / "reporting"
+    assert "Champion 3 breaks quality rules" in (pages / "report.html").read_text()
+    summary = json.loads((pages / "summary.json").read_text())
+    assert summary["rows"]["gold toys"] == len(features_frame())
+    assert summary["scored"] == 17 * PER_DAY
+    plots = {path.name for path in (pages / "plots").iterdir()}
+    assert plots == {"quality.json", "drift.json", "data_flow.json", "stages.json"}
+    assert "jumps" in set(pd.read_parquet(pages / "tables" / "open_alerts.parquet")["subject"])
+
+
+def test_running_again_adds_nothing_and_draws_the_same_page(spark: SparkSession, folder: Path) -> None:
+    before, page = versions(folder), (folder / "reporting" / "report.html").read_text()
+    run_once(spark, folder)
+    assert versions(folder) == before
+    assert (folder / "reporting" / "report.html").read_text() == page

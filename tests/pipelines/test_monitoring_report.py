@@ -1,0 +1,242 @@
+import json
+import re
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from lakehouse_ml.pipelines.monitoring import alerts as rules
+from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
+from lakehouse_ml.pipelines.monitoring.findings import open_alerts
+from lakehouse_ml.pipelines.monitoring.flow_plots import plot_data_flow, plot_stages
+from lakehouse_ml.pipelines.monitoring.headline import Standing, take_standing
+from lakehouse_ml.pipelines.monitoring.history import HistoryParams, stage_totals
+from lakehouse_ml.pipelines.monitoring.page import Column, Html, folded, table
+from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
+from lakehouse_ml.pipelines.monitoring.report import ReportParams, report
+from lakehouse_ml.pipelines.monitoring.retrain import RetrainParams, decide_retrain
+from lakehouse_ml.pipelines.monitoring.rules import QualityParams
+from lakehouse_ml.pipelines.monitoring.summary import SummaryParams, render_summary, summarise
+from lakehouse_ml.pipelines.monitoring.tables import report_tables
+from monitoring_builders import (
+    CHAMPION,
+    OWNERS,
+    RUN,
+    SOURCES,
+    drift_history,
+    file_history,
+    ledger_history,
+    params,
+    quality_history,
+    stage_history,
+)  # fmt: skip
+
+DATA = rules.DataParams(**params("data"))
+HISTORY = HistoryParams(**params("history"))
+
+
+def histories(**changes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {
+        "quality": quality_history(False, True, False),
+        "drift": drift_history(4, 3),
+        "files": file_history(),
+        "ledger": ledger_history(),
+        "stages": stage_history(2),
+        **changes,
+    }
+
+
+def first_run() -> dict[str, pd.DataFrame]:
+    """What there is when the first champion has only just been promoted."""
+    known = histories(files=file_history(2), ledger=ledger_history().iloc[1:2])
+    return {**known, **{name: known[name].iloc[:0] for name in ("quality", "drift", "stages")}}
+
+
+def stand(known: dict[str, pd.DataFrame]) -> Standing:
+    decision = decide_retrain(
+        known["quality"], known["ledger"], CHAMPION, RUN, RetrainParams(**params("retrain"))
+    )
+    alerts = open_alerts(
+        RUN,
+        rules.drift_alerts(known["drift"], rules.DriftParams(**params("drift")), owners=OWNERS),
+        rules.quality_alerts(known["quality"], CHAMPION, owners=OWNERS),
+        rules.data_alerts(known["files"], RUN, DATA, sources=SOURCES, owners=OWNERS),
+        rules.retrain_alerts(decision, owners=OWNERS),
+    )
+    return take_standing(CHAMPION, known["quality"], known["files"], alerts, decision, DATA)
+
+
+def page(known: dict[str, pd.DataFrame]) -> str:
+    standing = stand(known)
+    tables = report_tables(standing.alerts, known["files"], known["ledger"], known["stages"], RUN, DATA)
+    figures = (
+        plot_quality(known["quality"], QualityParams(**params("quality"))),
+        plot_drift(known["drift"]),
+        plot_data_flow(known["files"], RUN, HISTORY),
+        plot_stages(known["stages"]),
+    )
+    return report(standing, tables, RUN, ReportParams(environment="dev"), *figures, use_case="toys")
+
+
+def seen(html: str) -> str:
+    """What a person reads: the page without code."""
+    body = re.sub(r"<(script|style)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+@pytest.fixture(scope="module")
+def whole_page() -> str:
+    return page(histories(drift=drift_history(30, 8)))
+
+
+def test_the_page_says_at_once_how_things_stand(whole_page: str) -> None:
+    text = seen(whole_page)
+    assert "toys · dev" in text
+    assert "as of 2013-10-01 00:00 UTC" in text
+    assert "Champion 3 does its work (AP 0.5" in text
+    assert "No new model is due." in text
+
+
+def test_a_failing_model_is_said_in_the_first_sentence() -> None:
+    html = page(histories(quality=quality_history(True, True)))
+    assert "Champion 3 breaks quality rules" in seen(html)
+    assert "A new model is due." in seen(html)
+    assert 'class="verdict critical"' in html
+
+
+def test_the_page_shows_every_part_with_its_numbers() -> None:
+    html = page(histories(files=file_history(weather=9)))
+    text = seen(html)
+    for words in (
+        "Open alerts",
+        "Model quality",
+        "Drift of the features",
+        "Data flow",
+        "Promotion ledger",
+        "Stages",
+    ):
+        assert words in text
+    assert "9 of 72 lines quarantined (12.5%" in text
+    assert "holdout: 7 days are new to the ledger, 14 needed" in text
+    assert "2 → 3" in text
+    assert "feature_engineering" in text
+    assert html.count('class="plotly-graph-div"') == 4
+
+
+def test_the_page_needs_nothing_from_outside(whole_page: str) -> None:
+    html = re.sub(r"<script>/\*\*.*?</script>", "", whole_page, count=1, flags=re.DOTALL)
+    assert len(html) < 500_000, "the plotting code was expected once, at the top"
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", html)
+
+
+def test_the_first_run_has_a_page_without_blank_plots() -> None:
+    html = page(first_run())
+    assert "has no complete window to be judged by yet" in seen(html)
+    assert html.count("no complete window yet") >= 2
+    assert "no finished run on record yet" in html
+
+
+def test_no_landed_file_at_all_has_a_page_too() -> None:
+    known = {**first_run(), "files": file_history().iloc[:0]}
+    html = page(known)
+    assert "No file has landed." in seen(html)
+    assert "weather: no data at all" in seen(html)
+
+
+def test_the_same_tables_give_the_same_page(whole_page: str) -> None:
+    assert page(histories(drift=drift_history(30, 8))) == whole_page
+
+
+def test_text_from_data_cannot_become_markup() -> None:
+    evil = "<script>alert(1)</script>"
+    ledger = ledger_history().assign(reasons=[[evil]] * 3, elected=evil)
+    assert evil not in page(histories(ledger=ledger))
+    assert "&lt;script&gt;" in table([Column("a")], [[evil]], empty="")
+    assert table([Column("a")], [[Html("<b>x</b>")]], empty="").count("<b>x</b>") == 1
+    assert "&lt;" in folded("one", ["<"])
+    assert table([Column("a")], [], empty="<none>") == '<p class="muted">&lt;none&gt;</p>'
+
+
+def test_many_findings_of_one_rule_fold_into_one_row(whole_page: str) -> None:
+    text = seen(whole_page)
+    assert "6 findings" in text
+    assert "feature_25: population_stability_index" in text
+
+
+def test_violations_are_ringed_and_limits_drawn() -> None:
+    figure = plot_quality(quality_history(False, True, False), QualityParams(**params("quality")))
+    rings = [trace for trace in figure.data if trace.name == "breaks a rule"]
+    assert len(rings) == 4
+    assert rings[0].text == ("auc_floor",)
+    assert [shape.y0 for shape in figure.layout.shapes] == [0.62]
+
+
+def test_the_heat_map_has_the_worst_features_on_top_and_counts_the_others() -> None:
+    figure = plot_drift(drift_history(36, 8))
+    assert len(figure.data[0].y) == 30
+    assert figure.data[0].z[0].max() >= figure.data[0].z[-1].max()
+    assert figure.layout.title.text.startswith("8 of 36 features shifted")
+    assert "6 more not shown" in figure.layout.title.text
+
+
+def test_durations_and_commits_are_summed_by_stage_and_started_flows_are_left_out() -> None:
+    details = [{"duration_s": 2.0, "commits": 1}, {"duration_s": 3.5, "commits": 2}, {"status": "STARTED"}]
+    flows = pd.DataFrame(
+        {
+            "run_id": "a", "started": pd.Timestamp(2026, 1, 1), "pipeline_name": "ingestion", "sequence": [1, 2, 3],
+            "details": [json.dumps(detail) for detail in details],
+        }
+    )  # fmt: skip
+    (row,) = stage_totals(flows).to_dict("records")
+    assert (row["stage"], row["duration_s"], row["commits"]) == ("ingestion", 5.5, 3)
+    assert stage_totals(flows.iloc[:0]).empty
+
+
+def summary(known: dict[str, pd.DataFrame], evaluation: pd.DataFrame) -> dict[str, Any]:
+    rows = {"bronze": 1000, "silver": 990, "quarantine": 10, "gold flights": 900, "scored": 70}
+    look = {"look_further": [{"what": "Report page", "where": "data/report.html"}]}
+    return dict(summarise(stand(known), rows, evaluation, known["ledger"], RUN, SummaryParams(**look)))
+
+
+EVALUATION = pd.DataFrame(
+    {
+        "role": ["baseline", "challenger"], "metric": "roc_auc", "value": [0.75, 0.77], "low": [0.73, float("nan")],
+        "high": [0.77, float("nan")],
+    }
+)  # fmt: skip
+
+
+def test_the_summary_is_plain_json_with_the_decision_and_the_models() -> None:
+    found = json.loads(json.dumps(summary(histories(), EVALUATION), allow_nan=False))
+    assert (found["scored"], found["quarantined"], found["rows"]["bronze"]) == (70, 10, 1000)
+    assert found["models"]["baseline"]["roc_auc"] == {"value": 0.75, "low": 0.73, "high": 0.77}
+    assert found["models"]["challenger"]["roc_auc"]["low"] is None
+    assert found["decision"]["decision"] == "refused"
+    assert not found["retrain"]["is_due"]
+
+
+@pytest.mark.parametrize("known", [histories(), first_run()], ids=["later", "first"])
+def test_the_terminal_shows_the_summary(known: dict[str, pd.DataFrame]) -> None:
+    console = Console(width=140, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as capture:
+        console.print(render_summary(summary(known, EVALUATION)))
+    shown = capture.get()
+    for words in (
+        "bronze",
+        "1,000",
+        "scored by this run",
+        "0.750 [0.730, 0.770]",
+        "Retrain: no",
+        "data/report.html",
+    ):
+        assert words in shown
+
+
+def test_a_summary_without_evaluation_and_decision_is_shown_too() -> None:
+    known = {**first_run(), "ledger": ledger_history().iloc[:0]}
+    found = summary(known, EVALUATION.iloc[:0])
+    assert found["decision"] is None
+    with Console(width=140).capture() as capture:
+        Console(width=140).print(render_summary(found))
+    assert capture is not None

@@ -1,0 +1,249 @@
+"""Monitoring's functions on Spark: profiles, labels beside predictions, histories."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse_ml.lakehouse import tables
+from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.history import (
+    HistoryParams,
+    recent_decisions,
+    recent_files,
+    recent_stages,
+)
+from lakehouse_ml.pipelines.monitoring.profile import ProfileParams, profile
+from lakehouse_ml.pipelines.monitoring.quality import holdout_intervals, resolve_predictions
+from lakehouse_ml.pipelines.monitoring.windows import WindowParams
+from monitoring_rows import (
+    AS_OF,
+    CHAMPION,
+    PER_DAY,
+    RUN,
+    Table,
+    evaluation,
+    event,
+    features_frame,
+    features_of,
+    labels_of,
+    ledger,
+    logged,
+    moment,
+    predictions_of,
+    table_maker,
+)
+
+WEEKS = WindowParams(days=7, history=3)
+BINS = ProfileParams(bins=4, edge_rows=100, frequent_items=2)
+
+
+@pytest.fixture(scope="module")
+def table(spark: SparkSession) -> Table:
+    return table_maker(spark)
+
+
+@pytest.fixture(scope="module")
+def features(spark: SparkSession) -> DataFrame:
+    return features_of(spark)
+
+
+@pytest.fixture(scope="module")
+def labels(spark: SparkSession) -> DataFrame:
+    return labels_of(spark)
+
+
+@pytest.fixture(scope="module")
+def predictions(table: Table) -> DataFrame:
+    frame = features_frame()
+    shadow = predictions_of(frame, role="challenger", model_version="4")
+    return table(tables.PREDICTIONS, *predictions_of(frame), *shadow)
+
+
+@pytest.fixture(scope="module")
+def first_profiles(features: DataFrame, table: Table) -> pd.DataFrame:
+    found = profile(features, CHAMPION, table(tables.PROFILE_METRICS), RUN, WEEKS, BINS)
+    tables.PROFILE_METRICS.check_columns(dict(found.dtypes))
+    flat = found.selectExpr("*", "window.start AS start").drop("window").toPandas()
+    return flat.set_index(["log_type", "start", "column_name"]).sort_index()
+
+
+def of(profiles: pd.DataFrame, log_type: str, start: date, column: str) -> pd.Series:
+    return profiles.loc[(log_type, pd.Timestamp(start), column)]
+
+
+def test_profiles_cover_training_and_every_complete_window(first_profiles: pd.DataFrame) -> None:
+    spans = first_profiles.index.droplevel("column_name").unique().tolist()
+    starts = [("BASELINE", pd.Timestamp(2013, 1, 7))]
+    starts += [
+        ("INPUT", pd.Timestamp(day)) for day in (date(2013, 1, 28), date(2013, 2, 4), date(2013, 2, 11))
+    ]
+    assert spans == starts
+    assert set(first_profiles.index.get_level_values("column_name")) == {
+        ":table",
+        "jumps",
+        "gaps",
+        "constant",
+        "city",
+    }
+    assert of(first_profiles, "BASELINE", date(2013, 1, 7), ":table")["count"] == 28 * PER_DAY
+    assert of(first_profiles, "INPUT", date(2013, 2, 11), ":table")["count"] == 7 * PER_DAY
+
+
+def test_numbers_are_counted_exactly_on_the_frozen_edges(first_profiles: pd.DataFrame) -> None:
+    frame = features_frame()
+    week = frame[(frame["predict_date"] >= date(2013, 2, 11)) & (frame["predict_date"] < date(2013, 2, 18))]
+    row, baseline = (
+        of(first_profiles, log, start, "jumps")
+        for log, start in (("INPUT", date(2013, 2, 11)), ("BASELINE", date(2013, 1, 7)))
+    )
+    edges = list(baseline["edges"])
+    assert list(row["edges"]) == edges
+    assert len(edges) == 3
+    expected = np.bincount(np.searchsorted(edges, week["jumps"], side="left"), minlength=4)
+    assert list(row["bin_counts"]) == expected.tolist()
+    assert row["avg"] == pytest.approx(week["jumps"].mean())
+    assert row["stddev"] == pytest.approx(week["jumps"].std())
+    assert (row["min"], row["max"]) == (
+        pytest.approx(week["jumps"].min()),
+        pytest.approx(week["jumps"].max()),
+    )
+
+
+def test_missing_values_zeros_constants_and_categories_are_counted(first_profiles: pd.DataFrame) -> None:
+    gaps, constant, city = (
+        of(first_profiles, "BASELINE", date(2013, 1, 7), name) for name in ("gaps", "constant", "city")
+    )
+    rows = 28 * PER_DAY
+    assert (gaps["num_nulls"], gaps["percent_null"]) == (rows // 4, 25)
+    assert gaps["num_zeros"] == features_frame()["gaps"][:rows].eq(0).sum()
+    assert sum(gaps["bin_counts"]) == rows - rows // 4
+    assert (list(constant["edges"]), list(constant["bin_counts"])) == ([], [rows])
+    assert dict(city["frequent_items"]) == {"a": 2 * rows // 5, "b": rows // 5}
+    assert (city["distinct_count"], city["num_nulls"]) == (3, rows // 5)
+
+
+def test_windows_on_record_are_not_profiled_again_and_edges_stay(
+    features: DataFrame, table: Table, first_profiles: pd.DataFrame
+) -> None:
+    known = [
+        {
+            "model_version": "3", "log_type": log, "window": {"start": moment(start.date()), "end": AS_OF},
+            "column_name": name, "data_type": row["data_type"], "count": 1, "num_nulls": 0,
+            "edges": [0.0, 1.0] if name == "jumps" else [], "run_id": "run-0",
+        }
+        for (log, start, name), row in first_profiles.iterrows()
+        if start != pd.Timestamp(2013, 2, 11) and name != "city"
+    ]  # fmt: skip
+    before = table(tables.PROFILE_METRICS, *known)
+    found = profile(features, CHAMPION, before, RUN, WEEKS, BINS)
+    assert {str(row.start)[:10] for row in found.selectExpr("window.start").distinct().collect()} == {
+        "2013-02-11"
+    }
+    assert list(found.where("column_name = 'jumps'").toPandas()["edges"][0]) == [0.0, 1.0]
+    newer = Watched("4", "other", CHAMPION.trained_from, CHAMPION.trained_until)
+    assert profile(features, newer, before, RUN, WEEKS, BINS).where("log_type = 'BASELINE'").count() == 5
+
+
+def test_a_training_window_without_rows_is_an_error_with_a_way_out(features: DataFrame, table: Table) -> None:
+    lost = Watched("3", "digest", date(2012, 1, 1), date(2012, 2, 1))
+    with pytest.raises(
+        ValueError, match=r"no rows from 2012-01-01 to 2012-02-01.*kedro refresh --layer gold"
+    ):
+        profile(features, lost, table(tables.PROFILE_METRICS), RUN, WEEKS, BINS)
+
+
+def test_predictions_stand_beside_the_truth_as_known(
+    predictions: DataFrame, labels: DataFrame, table: Table
+) -> None:
+    found = resolve_predictions(
+        predictions, labels, table(tables.QUALITY_WINDOWS), RUN, WEEKS, label="is_late"
+    )
+    assert set(found["model_version"]) == {"3"}
+    assert found["window_start"].unique().tolist() == [date(2013, 2, 4), date(2013, 2, 11)]
+    assert set(found["window_end"]) == {date(2013, 2, 11), date(2013, 2, 18)}
+    late = found[found["window_start"] == date(2013, 2, 11)]
+    assert late["is_resolved"].mean() == pytest.approx(5 / 7)
+    assert late["label"].notna().sum() == 5 * PER_DAY - 1
+    assert found[found["window_start"] == date(2013, 2, 4)]["is_resolved"].all()
+
+
+def test_the_latest_revision_known_at_the_runs_now_counts(
+    predictions: DataFrame, labels: DataFrame, table: Table
+) -> None:
+    key = predictions.where("predict_date = '2013-02-11'").agg({"key": "min"}).collect()[0][0]
+    revised = labels.where(f"key = '{key}'").count()
+    found = resolve_predictions(
+        predictions.where(f"key = '{key}'"),
+        labels,
+        table(tables.QUALITY_WINDOWS),
+        RUN,
+        WEEKS,
+        label="is_late",
+    )
+    assert revised == 4
+    assert found["label"].tolist() == [False]
+
+
+def test_windows_on_record_are_not_measured_again(
+    predictions: DataFrame, labels: DataFrame, table: Table
+) -> None:
+    stored = {
+        "model_version": "3", "window_start": date(2013, 2, 4), "window_end": date(2013, 2, 11), "rows": 1,
+        "labels": 1, "positives": 1, "is_violation": False, "broken_rules": [], "run_id": "run-0",
+    }  # fmt: skip
+    before = table(tables.QUALITY_WINDOWS, stored)
+    found = resolve_predictions(predictions, labels, before, RUN, WEEKS, label="is_late")
+    assert set(found["window_start"]) == {date(2013, 2, 11)}
+
+
+def test_the_first_holdout_of_a_model_counts(table: Table) -> None:
+    rows = (
+        evaluation("run-2", AS_OF, role="champion", low=0.0, high=0.9),
+        evaluation("run-1", AS_OF - timedelta(days=30)),
+        evaluation("run-1", AS_OF - timedelta(days=30), compared_to="baseline", low=-1.0, high=1.0),
+        evaluation("run-1", AS_OF - timedelta(days=30), slice="carrier", slice_value="UA", low=0.1),
+        evaluation("run-1", AS_OF, metric="roc_auc", low=None),
+    )
+    assert holdout_intervals(table(tables.EVALUATIONS, *rows)) == {"digest": {"brier_loss": (0.2, 0.4)}}
+
+
+def test_a_replayed_file_counts_once_and_an_empty_one_is_not_news(table: Table) -> None:
+    day = date(2013, 2, 18)
+    files = recent_files(
+        table(
+            tables.INGESTION_LOG,
+            logged("weather/a", day, accepted=60, quarantined=40),
+            logged("weather/a", day, sequence=2, accepted=100, quarantined=0),
+            logged("weather/b", day, lines=1, accepted=0, quarantined=1, status="unreadable"),
+            logged("weather/c", day + timedelta(days=1), lines=0, accepted=0, status="empty"),
+        )
+    )
+    first, second = files.to_dict("records")
+    assert (first["lines"], first["accepted"], first["quarantined"], first["files"], first["unreadable"]) == (
+        101, 100, 1, 2, 1,
+    )  # fmt: skip
+    assert first["newest"] == pd.Timestamp(2013, 2, 19)
+    assert pd.isna(second["newest"])
+
+
+def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:
+    refused = {"champion_before": "3", "decision": "refused", "elected": None}
+    rows = [ledger(1), *(ledger(n, **refused) for n in (2, 3, 4))]
+    found = recent_decisions(
+        table(tables.PROMOTION_LEDGER, *rows), HistoryParams(days=60, decisions=2, runs=10)
+    )
+    assert found["sequence"].tolist() == [4, 3, 1]
+
+
+def test_the_newest_runs_stages_come_in_the_order_in_which_they_ran(table: Table) -> None:
+    rows = [
+        event("old", 1, "ingestion", 1), event("mid", 1, "ingestion", 2), event("new", 2, "monitoring", 4),
+        event("new", 1, "inference", 3), event("new", 3, "monitoring", 5),
+        event("new", 4, "monitoring", 6, event_type="run_progress"),
+    ]  # fmt: skip
+    found = recent_stages(table(tables.EVENT_LOG, *rows), HistoryParams(days=60, decisions=2, runs=2))
+    assert found["stage"].tolist() == ["ingestion", "inference", "monitoring"]
+    assert found["duration_s"].tolist() == [2.0, 2.0, 4.0]
