@@ -48,7 +48,7 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
             Node(
                 func=bound(mark_progress, sources_read(use_case)),
                 inputs=["affected_days", "run", "before_ops_progress", "gold_features", "gold_labels"],
-                outputs="feature_engineering_progress",
+                outputs="progress_of_feature_engineering",
                 name="mark_progress",
             ),
         ]

@@ -20,7 +20,7 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
             Node(
                 func=bound(find_new_files, sources=sources),
                 inputs=["landing_files", "before_ops_ingestion_log"],
-                outputs="new_files",
+                outputs=["new_files", "listed_files"],
                 name="find_new_files",
             ),
             *(node for contract in use_case.sources for node in _source_nodes(contract)),
@@ -32,7 +32,14 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
             ),
             Node(
                 func=bound(log_files, sources=use_case.sources),
-                inputs=["new_files", "quarantine_lines", *checked, *silver],
+                inputs=[
+                    "new_files",
+                    "listed_files",
+                    "landing_files",
+                    "quarantine_lines",
+                    *checked,
+                    *silver,
+                ],
                 outputs="ops_ingestion_log",
                 name="log_files",
             ),
@@ -41,7 +48,6 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
                 inputs=[
                     "ops_ingestion_log",
                     "new_files",
-                    "landing_files",
                     "before_ops_runs",
                     "table_versions",
                     "params:as_of",
@@ -52,7 +58,7 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
             Node(
                 func=bound(mark_progress, sources=sources),
                 inputs=["run", "ops_ingestion_log"],
-                outputs="ingestion_progress",
+                outputs="progress_of_ingestion",
                 name="mark_ingestion_progress",
             ),
         ]
