@@ -20,6 +20,7 @@ from lakehouse_ml.flights.features.states import (
     questions,
 )
 from lakehouse_ml.flights.features.windows import (
+    Chosen,
     Measure,
     Summand,
     WindowSums,
@@ -48,7 +49,7 @@ MEASURES = {
         f"Share of {CAME} more than 15 minutes late, {{group}}", "0..1", mean_of("late", "came")
     ),
 }
-CHOSEN = {
+CHOSEN: Chosen = {
     "gain": {
         "destination": (3, 12),
         "region": (3, 12),

@@ -20,6 +20,7 @@ from lakehouse_ml.flights.features.states import (
     questions,
 )
 from lakehouse_ml.flights.features.windows import (
+    Chosen,
     Floats,
     Measure,
     WindowSums,
@@ -63,7 +64,7 @@ MEASURES = {
         f"Mean arrival delay of {FLOWN}, {{group}}, shrunk", "minutes", shrunk_mean_of("late_by", MINUTE_US)
     ),
 }
-CHOSEN = {
+CHOSEN: Chosen = {
     "late_rate": {"city": (WEEK, MONTH), "carrier_hour": (MONTH,), "carrier_route_hour": (MONTH, QUARTER)},
     "delay": {"carrier_route_hour": (MONTH, QUARTER), "flight": (QUARTER,)},
 }

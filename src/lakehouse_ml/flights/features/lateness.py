@@ -17,6 +17,7 @@ from lakehouse_ml.flights.features.states import (
     questions,
 )
 from lakehouse_ml.flights.features.windows import (
+    Chosen,
     Floats,
     Measure,
     Summand,
@@ -42,8 +43,9 @@ def decayed_lateness(sums: WindowSums, group: str, hours: float) -> Floats:
 
     The steps end at predict_at, so that the value does not depend on where a day or a block starts.
     """
-    late, count = np.zeros(len(sums.flights)), np.zeros(len(sums.flights))
-    before, late_before, count_before = 0.0, 0, 0
+    nothing = np.zeros(len(sums.flights), np.int64)
+    late, count = nothing.astype(np.float64), nothing.astype(np.float64)
+    before, late_before, count_before = 0.0, nothing, nothing
     for step in (step for step in DECAY_STEPS_HOURS if step <= hours):
         weight = 0.5 ** ((before + step) / 2 / HALF_LIFE_HOURS)
         late_now, count_now = sums.total("late_by", group, step), sums.total("flights", group, step)
@@ -84,7 +86,7 @@ MEASURES = {
         f"Mean lateness so far of {SCHEDULED}, halved per 90 minutes, {{group}}", "minutes", decayed_lateness
     ),
 }
-CHOSEN = {
+CHOSEN: Chosen = {
     "lateness": {"city": (1, 2), "origin": (1, 3), "carrier": (2,), "origin_carrier": (2, 6)},
     "late_rate": {"city": (2,), "origin": (2, 3), "carrier": (2,), "origin_carrier": (6,)},
     "overdue": {"city": (1,)},

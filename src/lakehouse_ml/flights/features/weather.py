@@ -42,7 +42,9 @@ OF_CITY = (
     feature("city_pressure_mb", "Mean sea level pressure of the three airports", "millibars"),
     feature("city_wind_east_mph", "Mean wind towards the east of the three airports", "miles per hour"),
     feature("city_wind_north_mph", "Mean wind towards the north of the three airports", "miles per hour"),
-    feature("city_visibility_3h_min_miles", "Mean of the airports' lowest visibility of three hours", "miles"),
+    feature(
+        "city_visibility_3h_min_miles", "Mean of the airports' lowest visibility of three hours", "miles"
+    ),
 )
 CONTRACT = family_contract("weather", *OF_ORIGIN, *OF_CITY)
 
@@ -87,10 +89,11 @@ def weather_at(origin: str, moments: np.ndarray, records: pd.DataFrame) -> dict[
     """
     by_hour = _observed_by_hour(origin, moments, records)
     by_hour |= wind_components(by_hour["wind_speed_mph"], by_hour["wind_direction_deg"])
-    newest = {name: _first(values[:, : OLDEST_HOURS + 1]) for name, values in by_hour.items()}
-    before = _first(by_hour["pressure_mb"][:, TREND_HOURS:])
-    lowest = _over(np.nanmin, list(by_hour["visibility_miles"][:, : TREND_HOURS + 1].T))
-    return newest | {"pressure_change_3h_mb": newest["pressure_mb"] - before, "visibility_3h_min_miles": lowest}
+    pressure, visibility = by_hour["pressure_mb"], by_hour["visibility_miles"]
+    lowest = _over(np.nanmin, list(visibility[:, : TREND_HOURS + 1].T))
+    newest = {name: _newest(values) for name, values in by_hour.items()}
+    change = newest["pressure_mb"] - _newest(pressure, older_by=TREND_HOURS)
+    return newest | {"pressure_change_3h_mb": change, "visibility_3h_min_miles": lowest}
 
 
 def wind_components(speed: Floats, direction_deg: Floats) -> dict[str, Floats]:
@@ -116,11 +119,11 @@ def _observed_by_hour(origin: str, moments: np.ndarray, records: pd.DataFrame) -
     return {name: np.where(is_expired, np.nan, value).reshape(hours.shape) for name, value in values.items()}
 
 
-def _first(values: Floats) -> Floats:
-    """The first value of each row that is there."""
-    is_there = ~np.isnan(values)
-    first: Floats = values[np.arange(len(values)), is_there.argmax(axis=1)]
-    return first
+def _newest(values: Floats, older_by: int = 0) -> Floats:
+    """The newest value of each row that is not too old, or the one so many hours before it."""
+    hour = (~np.isnan(values[:, : OLDEST_HOURS + 1])).argmax(axis=1)
+    newest: Floats = values[np.arange(len(values)), hour + older_by]
+    return newest
 
 
 def _over(function: Callable[..., Floats], values: list[Floats]) -> Floats:

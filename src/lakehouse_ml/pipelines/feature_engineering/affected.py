@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from lakehouse_ml.lakehouse.affected_days import days_between, days_reached
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.feature_engineering.progress import CONSUMER
-from lakehouse_ml.use_case import UseCase
+from lakehouse_ml.use_case import Family, Spine, UseCase
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,7 +27,8 @@ def sources_read(use_case: UseCase) -> tuple[str, ...]:
 def reach_of_sources(use_case: UseCase) -> dict[str, timedelta | None]:
     """How long after its publication a record can change features, by source; None: for ever."""
     reach: dict[str, timedelta | None] = {}
-    for reader in (use_case.spine, *use_case.families):
+    readers: tuple[Spine | Family, ...] = (use_case.spine, *use_case.families)
+    for reader in readers:
         reach |= {name: max(reader.lookback, reach.get(name) or timedelta()) for name in reader.inputs}
     return reach | dict.fromkeys((name for family in use_case.families for name in family.references), None)
 
