@@ -110,6 +110,14 @@ def test_auc_is_undefined_without_rows_both_classes_and_finite_scores(label, sco
     assert np.isnan(estimate(resample("roc_auc", scored(label, score), times))).all()
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_no_metric_fails_on_one_class_only_and_ranking_is_undefined_without_positives(metric):
+    times = draw_days(2, 10, 0)
+    assert resample(metric, scored([True, True], [0.1, 0.2]), times).shape == (11,)
+    without = resample(metric, scored([False, False], [0.1, 0.2]), times)
+    assert np.isnan(without).all() == (metric in ("average_precision", "roc_auc", "ap_over_base_rate"))
+
+
 def test_one_undefined_draw_leaves_the_interval_undefined():
     result = estimate(np.array([0.7, 0.6, np.nan, 0.8]))
     assert result.value == 0.7

@@ -102,7 +102,8 @@ def average_precision(scored: Scored, times: Floats) -> Floats:
 def _average_precision(positive: Floats, every: Floats) -> Floats:
     # Above the first drawn row there is nothing, and no positive row to average over.
     precision = np.divide(positive, every, out=np.zeros_like(positive), where=every != 0)
-    return (np.diff(positive, axis=1, prepend=0) * precision).sum(axis=1) / positive[:, -1]
+    gained = np.diff(positive, axis=1, prepend=0)
+    return (gained * precision).sum(axis=1) / gained.sum(axis=1)
 
 
 def ap_over_base_rate(scored: Scored, times: Floats) -> Floats:

@@ -1,0 +1,105 @@
+"""Every metric of every model on the holdout and its slices, on the same draws of days."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lakehouse_ml.metrics import METRICS, Floats, Scored, draw_days, number_days, resample
+from lakehouse_ml.pipelines.evaluation.models import Measured
+from lakehouse_ml.pipelines.evaluation.params import MeasureParams
+from lakehouse_ml.use_case import UseCase
+
+EVERYTHING = "all"
+
+
+class Group(NamedTuple):
+    """Rows of the holdout.
+
+    Attributes:
+        slice: ``all``, or the name of the slice.
+        value: ``all``, or the group within the slice.
+        rows: Positions of its rows.
+    """
+
+    slice: str
+    value: str
+    rows: NDArray[np.int64]
+
+
+class Resampled(NamedTuple):
+    """A metric of a model on a group of rows.
+
+    Attributes:
+        role: The model.
+        slice: See :class:`Group`.
+        slice_value: See :class:`Group`.
+        metric: Name in ``METRICS``.
+        rows: Rows of the group.
+        positives: Positive rows of the group.
+        days: Days of the group.
+        values: The value on the rows as they are, then one per draw; NaN where undefined.
+    """
+
+    role: str
+    slice: str
+    slice_value: str
+    metric: str
+    rows: int
+    positives: int
+    days: int
+    values: Floats
+
+
+def measure(
+    holdout_rows: pd.DataFrame,
+    scores: pd.DataFrame,
+    models: dict[str, Measured],
+    params: MeasureParams,
+    seed: int,
+    *,
+    use_case: UseCase,
+) -> list[Resampled]:
+    """Every metric of every model, on the whole holdout and on each group of each slice.
+
+    All models and groups share the draws, so that differences are paired.
+
+    Args:
+        holdout_rows: See ``holdout``.
+        scores: See ``score``.
+        models: See ``compared_models``.
+        params: ``params:evaluation.measure``.
+        seed: ``params:random_seed``.
+        use_case: Its slices and costs.
+    """
+    day = number_days(holdout_rows["predict_date"].to_numpy())
+    times = draw_days(day.max() + 1, params.draws, seed)
+    label = holdout_rows["label"].to_numpy(dtype=bool)
+    found = []
+    for role, model in models.items():
+        scored = Scored(
+            label, scores[role].to_numpy(), day, model.threshold, model.training_rate, use_case.costs
+        )
+        for group in groups(holdout_rows, use_case, params.slice_rows_min):
+            found += _resampled(role, scored.take(group.rows), group, times)
+    return found
+
+
+def _resampled(role: str, scored: Scored, group: Group, times: Floats) -> list[Resampled]:
+    counts = (len(scored.label), int(scored.label.sum()), len(np.unique(scored.day)))
+    return [
+        Resampled(role, group.slice, group.value, metric, *counts, resample(metric, scored, times))
+        for metric in METRICS
+    ]
+
+
+def groups(holdout_rows: pd.DataFrame, use_case: UseCase, rows_min: int) -> Iterator[Group]:
+    """The whole holdout, then the groups of each slice that have enough rows; rows without a group are in none."""
+    yield Group(EVERYTHING, EVERYTHING, np.arange(len(holdout_rows)))
+    for name, slice_ in use_case.slices.items():
+        values = slice_(holdout_rows).reset_index(drop=True)
+        for value, rows in values.groupby(values).indices.items():
+            if len(rows) >= rows_min:
+                yield Group(name, str(value), np.asarray(rows, dtype=np.int64))
