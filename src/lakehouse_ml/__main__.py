@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.cli.utils import find_run_command
+from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
 
 
@@ -14,10 +14,9 @@ def main(*args: Any, **kwargs: Any) -> Any:
     Raises:
         SystemExit: On the command line, with Kedro's exit code.
     """
-    package = Path(__file__).parent.name
-    configure_project(package)
+    configure_project(Path(__file__).parent.name)
     kwargs.setdefault("standalone_mode", not hasattr(sys, "ps1"))
-    return find_run_command(package)(*args, **kwargs)
+    return run(*args, **kwargs)
 
 
 if __name__ == "__main__":
