@@ -65,7 +65,8 @@ def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datet
     """Build a layer again from the one before it, e.g. after a contract changed."""
     if since is not None and layer != "gold":
         raise click.ClickException("--from goes with --layer gold: silver is built again from all of bronze")
-    with KedroSession.create(metadata.project_path, env=env) as session:
+    session = KedroSession.create(metadata.project_path, env=env)
+    with session:
         context = session.load_context()
         values = context.config_loader["globals"]
         lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
