@@ -22,10 +22,20 @@ SOURCES = ("timetable", "movements", "weather", "planes")
 RUN = Run("run-1", AS_OF, {})
 
 
-def params(group: str) -> dict[str, Any]:
+DRIFT_RULE = {
+    "name": "drift_from_training", "metric": "population_stability_index", "reference": "BASELINE", "at_least": 0.25,
+}  # fmt: skip
+
+
+def shipped(group: str) -> dict[str, Any]:
     """A group of the shipped monitoring parameters."""
     with open("conf/base/parameters_monitoring.yml") as file:
         return dict(yaml.safe_load(file)["monitoring"][group])
+
+
+def params(group: str) -> dict[str, Any]:
+    """A group of the shipped monitoring parameters, with a drift rule for any feature."""
+    return {"rules": [DRIFT_RULE]} if group == "drift" else shipped(group)
 
 
 def quality_window(start: date = MONDAY, worse: float = 0.0, **changes: Any) -> dict[str, Any]:

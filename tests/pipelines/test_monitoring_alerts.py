@@ -4,6 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.pipelines.monitoring.alerts import (
     DataParams,
     DriftParams,
@@ -28,6 +29,7 @@ from monitoring_builders import (
     ledger_history,
     params,
     quality_history,
+    shipped,
 )  # fmt: skip
 
 DATA = DataParams(**params("data"))
@@ -179,3 +181,16 @@ def test_words_change_nothing_about_which_finding_it_is() -> None:
     )
     assert one.alert_id == other.alert_id
     assert one.alert_id != Finding("a", "info", "x", "text", "o", "f").alert_id
+
+
+def test_the_shipped_drift_rules_watch_what_is_planned_and_leave_the_weather_alone() -> None:
+    drift, *_ = DriftParams(**shipped("drift")).rules
+    watched = [name for name in USE_CASE.feature_names if drift.looks_at(name)]
+    assert {"carrier", "origin", "destination", "distance_miles", "block_minutes"} <= set(watched)
+    assert not [
+        name for name in watched if any(word in name for word in ("pressure", "wind", "lateness", "gain"))
+    ]
+
+
+def test_every_shipped_limit_names_a_source_of_the_use_case() -> None:
+    assert set(DATA.max_hours) <= {contract.name for contract in USE_CASE.sources}

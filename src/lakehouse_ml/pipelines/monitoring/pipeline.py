@@ -1,8 +1,5 @@
 """The monitoring pipeline's table of contents."""
 
-from functools import partial, update_wrapper
-from typing import Any
-
 from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.monitoring import alerts
@@ -26,62 +23,43 @@ from lakehouse_ml.pipelines.monitoring.report import report
 from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain
 from lakehouse_ml.pipelines.monitoring.summary import count_rows, newest_evaluation, summarise
 from lakehouse_ml.pipelines.monitoring.tables import report_tables
-from lakehouse_ml.use_case import UseCase
+from lakehouse_ml.use_case import UseCase, bound
+
+PLOTS = ["monitoring_quality_plot", "monitoring_drift_plot", "monitoring_flow_plot", "monitoring_stages_plot"]
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Predictions, labels and gold in; drift, quality, alerts, a retrain decision and one page out."""
-    return Pipeline([*_measures(use_case), *_histories(), *_judgements(use_case), *_pages(use_case)])
+    parts = (_drift(), _quality(use_case), _histories(), _judgements(use_case), _plots(), _pages(use_case))
+    return Pipeline([node for part in parts for node in part])
 
 
-def _bound(function: Any, **arguments: Any) -> Any:
-    """The function with some arguments given, still under its name."""
-    return update_wrapper(partial(function, **arguments), function)
-
-
-def _measures(use_case: UseCase) -> list[Node]:
+def _drift() -> list[Node]:
+    due = ["gold_features", "watched_champion", "before_ops_profile_metrics", "run"]
+    profiled = ["ops_profile_metrics", "watched_champion", "before_ops_drift_metrics", "run"]
+    params = ["params:monitoring.windows", "params:monitoring.profile"]
     return [
-        Node(func=watch_champion, inputs="ml_champion", outputs="watched_champion", name="watch_champion"),
+        Node(watch_champion, "ml_champion", "watched_champion", name="watch_champion"),
+        Node(profile, [*due, *params], "ops_profile_metrics", name="profile"),
+        Node(drift, profiled, "ops_drift_metrics", name="drift"),
+    ]
+
+
+def _quality(use_case: UseCase) -> list[Node]:
+    resolve = bound(resolve_predictions, label=use_case.labels.column)
+    measure = bound(measure_windows, costs=use_case.costs)
+    scored = ["ml_predictions", "gold_labels", "before_ops_quality_windows", "run"]
+    params = ["params:monitoring.quality", "params:random_seed"]
+    return [
         Node(
-            func=profile,
-            inputs=[
-                "gold_features",
-                "watched_champion",
-                "before_ops_profile_metrics",
-                "run",
-                "params:monitoring.windows",
-                "params:monitoring.profile",
-            ],
-            outputs="ops_profile_metrics",
-            name="profile",
-        ),
-        Node(
-            func=drift,
-            inputs=["ops_profile_metrics", "watched_champion", "before_ops_drift_metrics", "run"],
-            outputs="ops_drift_metrics",
-            name="drift",
-        ),
-        Node(
-            func=_bound(resolve_predictions, label=use_case.labels.column),
-            inputs=[
-                "ml_predictions",
-                "gold_labels",
-                "before_ops_quality_windows",
-                "run",
-                "params:monitoring.windows",
-            ],
+            func=resolve,
+            inputs=[*scored, "params:monitoring.windows"],
             outputs="resolved_predictions",
             name="resolve_predictions",
         ),
         Node(
-            func=_bound(measure_windows, costs=use_case.costs),
-            inputs=[
-                "resolved_predictions",
-                "ml_evaluations",
-                "run",
-                "params:monitoring.quality",
-                "params:random_seed",
-            ],
+            func=measure,
+            inputs=["resolved_predictions", "ml_evaluations", "run", *params],
             outputs="ops_quality_windows",
             name="quality_windows",
         ),
@@ -92,166 +70,65 @@ def _histories() -> list[Node]:
     params = "params:monitoring.history"
     return [
         Node(
-            func=recent_quality,
-            inputs=["ops_quality_windows", "run", params],
-            outputs="quality_history",
-            name="recent_quality",
+            recent_quality, ["ops_quality_windows", "run", params], "quality_history", name="recent_quality"
         ),
-        Node(
-            func=recent_drift,
-            inputs=["ops_drift_metrics", "watched_champion"],
-            outputs="drift_history",
-            name="recent_drift",
-        ),
-        Node(func=recent_files, inputs="ops_ingestion_log", outputs="file_history", name="recent_files"),
-        Node(
-            func=recent_decisions,
-            inputs=["ops_promotion_ledger", params],
-            outputs="ledger_history",
-            name="recent_decisions",
-        ),
-        Node(
-            func=recent_stages,
-            inputs=["before_ops_event_log", params],
-            outputs="stage_history",
-            name="recent_stages",
-        ),
+        Node(recent_drift, ["ops_drift_metrics", "watched_champion"], "drift_history", name="recent_drift"),
+        Node(recent_files, "ops_ingestion_log", "file_history", name="recent_files"),
+        Node(recent_decisions, ["ops_promotion_ledger", params], "ledger_history", name="recent_decisions"),
+        Node(recent_stages, ["before_ops_event_log", params], "stage_history", name="recent_stages"),
     ]
 
 
 def _judgements(use_case: UseCase) -> list[Node]:
-    owners = use_case.owners
-    sources = tuple(contract.name for contract in use_case.sources)
+    owners, sources = use_case.owners, tuple(contract.name for contract in use_case.sources)
+    drifted = bound(alerts.drift_alerts, owners=owners)
+    failed = bound(alerts.quality_alerts, owners=owners)
+    landed = bound(alerts.data_alerts, owners=owners, sources=sources)
+    due = bound(alerts.retrain_alerts, owners=owners)
+    retrain = ["quality_history", "ledger_history", "watched_champion", "run", "params:monitoring.retrain"]
+    findings = ["drift_findings", "quality_findings", "data_findings", "retrain_findings"]
     return [
-        Node(
-            func=decide_retrain,
-            inputs=[
-                "quality_history",
-                "ledger_history",
-                "watched_champion",
-                "run",
-                "params:monitoring.retrain",
-            ],
-            outputs="retrain_decision",
-            name="decide_retrain",
-        ),
-        Node(
-            func=_bound(alerts.drift_alerts, owners=owners),
-            inputs=["drift_history", "params:monitoring.drift"],
-            outputs="drift_findings",
-            name="drift_alerts",
-        ),
-        Node(
-            func=_bound(alerts.quality_alerts, owners=owners),
-            inputs=["quality_history", "watched_champion"],
-            outputs="quality_findings",
-            name="quality_alerts",
-        ),
-        Node(
-            func=_bound(alerts.data_alerts, owners=owners, sources=sources),
-            inputs=["file_history", "run", "params:monitoring.data"],
-            outputs="data_findings",
-            name="data_alerts",
-        ),
-        Node(
-            func=_bound(alerts.retrain_alerts, owners=owners),
-            inputs="retrain_decision",
-            outputs="retrain_findings",
-            name="retrain_alerts",
-        ),
-        Node(
-            func=open_alerts,
-            inputs=["run", "drift_findings", "quality_findings", "data_findings", "retrain_findings"],
-            outputs="open_alerts",
-            name="open_alerts",
-        ),
-        Node(
-            func=record_alerts,
-            inputs=["open_alerts", "before_ops_alerts"],
-            outputs="ops_alerts",
-            name="alerts",
-        ),
+        Node(decide_retrain, retrain, "retrain_decision", name="decide_retrain"),
+        Node(drifted, ["drift_history", "params:monitoring.drift"], "drift_findings", name="drift_alerts"),
+        Node(failed, ["quality_history", "watched_champion"], "quality_findings", name="quality_alerts"),
+        Node(landed, ["file_history", "run", "params:monitoring.data"], "data_findings", name="data_alerts"),
+        Node(due, "retrain_decision", "retrain_findings", name="retrain_alerts"),
+        Node(open_alerts, ["run", *findings], "open_alerts", name="open_alerts"),
+        Node(record_alerts, ["open_alerts", "before_ops_alerts"], "ops_alerts", name="alerts"),
+    ]
+
+
+def _plots() -> list[Node]:
+    quality, drifted, flow, stages = PLOTS
+    landed = ["file_history", "run", "params:monitoring.history"]
+    return [
+        Node(plot_quality, ["quality_history", "params:monitoring.quality"], quality, name="plot_quality"),
+        Node(plot_drift, "drift_history", drifted, name="plot_drift"),
+        Node(plot_data_flow, landed, flow, name="plot_data_flow"),
+        Node(plot_stages, "stage_history", stages, name="plot_stages"),
     ]
 
 
 def _pages(use_case: UseCase) -> list[Node]:
     gold = (use_case.entities, "features", "labels")
-    plots = [
-        "monitoring_quality_plot",
-        "monitoring_drift_plot",
-        "monitoring_flow_plot",
-        "monitoring_stages_plot",
+    counted = ["run", "file_history", "ml_predictions", *(f"gold_{table}" for table in gold)]
+    judged = ["watched_champion", "quality_history", "file_history", "open_alerts", "retrain_decision"]
+    listed = ["open_alerts", "file_history", "ledger_history", "stage_history", "run"]
+    shown = ["standing", "report_tables", "run", "params:monitoring.report", *PLOTS]
+    told = [
+        "standing",
+        "row_counts",
+        "evaluation_history",
+        "ledger_history",
+        "run",
+        "params:monitoring.summary",
     ]
+    page = bound(report, use_case=use_case.name)
     return [
-        Node(
-            func=plot_quality,
-            inputs=["quality_history", "params:monitoring.quality"],
-            outputs="monitoring_quality_plot",
-            name="plot_quality",
-        ),
-        Node(func=plot_drift, inputs="drift_history", outputs="monitoring_drift_plot", name="plot_drift"),
-        Node(
-            func=plot_data_flow,
-            inputs=["file_history", "run", "params:monitoring.history"],
-            outputs="monitoring_flow_plot",
-            name="plot_data_flow",
-        ),
-        Node(func=plot_stages, inputs="stage_history", outputs="monitoring_stages_plot", name="plot_stages"),
-        Node(
-            func=take_standing,
-            inputs=[
-                "watched_champion",
-                "quality_history",
-                "file_history",
-                "open_alerts",
-                "retrain_decision",
-                "params:monitoring.data",
-            ],
-            outputs="standing",
-            name="take_standing",
-        ),
-        Node(
-            func=report_tables,
-            inputs=[
-                "open_alerts",
-                "file_history",
-                "ledger_history",
-                "stage_history",
-                "run",
-                "params:monitoring.data",
-            ],
-            outputs="report_tables",
-            name="report_tables",
-        ),
-        Node(
-            func=_bound(report, use_case=use_case.name),
-            inputs=["standing", "report_tables", "run", "params:monitoring.report", *plots],
-            outputs="monitoring_report",
-            name="report",
-        ),
-        Node(
-            func=_bound(count_rows, tables=gold),
-            inputs=["run", "file_history", "ml_predictions", *(f"gold_{table}" for table in gold)],
-            outputs="row_counts",
-            name="count_rows",
-        ),
-        Node(
-            func=newest_evaluation,
-            inputs="ml_evaluations",
-            outputs="evaluation_history",
-            name="newest_evaluation",
-        ),
-        Node(
-            func=summarise,
-            inputs=[
-                "standing",
-                "row_counts",
-                "evaluation_history",
-                "ledger_history",
-                "run",
-                "params:monitoring.summary",
-            ],
-            outputs="reporting_summary",
-            name="summarise",
-        ),
+        Node(take_standing, [*judged, "params:monitoring.data"], "standing", name="take_standing"),
+        Node(report_tables, [*listed, "params:monitoring.data"], "report_tables", name="report_tables"),
+        Node(page, shown, "monitoring_report", name="report"),
+        Node(bound(count_rows, tables=gold), counted, "row_counts", name="count_rows"),
+        Node(newest_evaluation, "ml_evaluations", "evaluation_history", name="newest_evaluation"),
+        Node(summarise, told, "reporting_summary", name="summarise"),
     ]
