@@ -5,10 +5,10 @@ from datetime import date
 
 from pyspark.sql import DataFrame
 
+from lakehouse_ml.lakehouse.progress import progress_rows
 from lakehouse_ml.lakehouse.run import Run
 
 CONSUMER = "feature_engineering"
-SCHEMA = "consumer string, table string, version bigint, as_of timestamp"
 
 
 def mark_progress(
@@ -30,6 +30,4 @@ def mark_progress(
         labels: ``gold.labels``, so that progress follows it.
     """
     if affected_days:
-        tables = [f"silver.{source}" for source in sources]
-        rows = [(CONSUMER, table, run.versions[table], run.as_of) for table in tables]
-        yield progress.sparkSession.createDataFrame(rows, SCHEMA)
+        yield progress_rows(run, progress, CONSUMER, [f"silver.{source}" for source in sources])
