@@ -72,11 +72,13 @@ class Contract:
     Attributes:
         table: ``<schema>.<table>``.
         grain: What one row is; becomes the table's comment.
-        key: Columns that identify a row. Insert-only tables take each key once.
+        key: Columns that identify what a row is about.
         columns: All columns in order.
         rules: Rules over several columns; one-column rules stand on the column.
         day: Column whose range finds the rows that a write can collide with, so that scans stay small.
         owner: Who answers for the table.
+        unique: Columns that tell a row from all others, where several rows share a key; by default the key.
+            Insert-only tables take each of their values once.
     """
 
     table: str
@@ -86,6 +88,12 @@ class Contract:
     rules: tuple[Rule, ...] = ()
     day: str | None = None
     owner: str = "data engineering"
+    unique: tuple[str, ...] = ()
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """Columns whose values no two rows share."""
+        return self.unique or self.key
 
     @property
     def name(self) -> str:
@@ -120,8 +128,9 @@ class Contract:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over table, key, names, types and nullability: what a stored table must share with the code."""
-        shape = [self.table, self.key, [(c.name, c.type, c.required) for c in self.columns]]
+        """SHA-256 over all that a stored table must share with the code: keys, day, names, types, nullability."""
+        columns = [(c.name, c.type, c.required) for c in self.columns]
+        shape = [self.table, self.key, self.unique, self.day, columns]
         return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
     def column(self, name: str) -> Column:

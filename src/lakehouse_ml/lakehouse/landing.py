@@ -11,7 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-_PERIOD = re.compile(r"^(?P<day>\d{4}-\d{2}-\d{2})(T(?P<hour>\d{2}))?(-[\w-]+)?\.jsonl\.gz$")
+_PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2}(T\d{2})?)(-[\w-]+)?\.jsonl\.gz", re.ASCII)
 
 # Stands for a whole file that has no lines of its own: an empty one, or one that cannot be unzipped.
 WHOLE_FILE = 0
@@ -51,15 +51,18 @@ def landed_file(source: str, name: str, size_bytes: int) -> LandedFile:
     Raises:
         LandingError: The name tells no period.
     """
-    match = _PERIOD.match(name)
-    if match is None:
+    match = _PERIOD.fullmatch(name)
+    try:
+        start = datetime.fromisoformat(match[1]) if match else None
+    except ValueError:
+        start = None
+    if match is None or start is None:
         raise LandingError(
             f"{source}/{name}: a landing file is named <day>.jsonl.gz or <day>T<hour>.jsonl.gz, e.g. "
             f"2013-09-30.jsonl.gz; rename it or take it out of the landing folder"
         )
-    hour = match["hour"]
-    start = datetime.fromisoformat(match["day"]).replace(tzinfo=UTC) + timedelta(hours=int(hour or 0))
-    length = timedelta(days=1) if hour is None else timedelta(hours=1)
+    length = timedelta(hours=1) if match[2] else timedelta(days=1)
+    start = start.replace(tzinfo=UTC)
     return LandedFile(f"{source}/{name}", source, start, start + length, size_bytes)
 
 

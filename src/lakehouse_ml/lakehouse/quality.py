@@ -15,7 +15,12 @@ from lakehouse_ml.lakehouse.sources import record_fields
 
 # Strict: a time without offset, or cut off after the day, is not a time. Parsing by pattern costs three times as much.
 _ISO_8601 = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$"
-_JSON_OPTIONS = {"allowSingleQuotes": "false", "allowUnquotedFieldNames": "false"}
+_JSON_OPTIONS = {
+    "allowSingleQuotes": "false",
+    "allowUnquotedFieldNames": "false",
+    "allowNonNumericNumbers": "false",
+}
+_NESTED = r"^[\[{]"
 
 
 def checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
@@ -30,18 +35,15 @@ def checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
         and ``warnings`` (array<string>, rule names; unknown and missing fields by name).
     """
     fields = record_fields(contract)
-    raw = lines.where("line IS NOT NULL").withColumn(
-        "_raw", F.from_json("line", "map<string,string>", _JSON_OPTIONS)
-    )
-    typed = raw.select(
+    typed = _with_raw(lines.where("line IS NOT NULL")).select(
         "line",
         "_raw",
         "_file",
         "_line_no",
         F.col("_commit_version").alias("_bronze_version"),
         *(_typed(field).alias(field.name) for field in fields),
-    ).withColumn("_revision", F.sha2(F.to_json(F.struct(*(f.name for f in fields))), 256))
-    checked = typed.withColumns(
+    )
+    checked = typed.withColumn("_revision", _revision(fields)).withColumns(
         {"broken_rules": _broken(contract, fields), "warnings": _warnings(contract, fields)}
     )
     return persisted(
@@ -66,18 +68,42 @@ def rejected(checked: DataFrame, source: str) -> DataFrame:
     )
 
 
+def _with_raw(lines: DataFrame) -> DataFrame:
+    """The lines with their fields as text by name; NULL where a line is not one JSON object and nothing else."""
+    # Spark stops reading where the object ends: a second element shows that the line ended there, too.
+    pair = F.concat(F.lit("["), "line", F.lit(",{}]"))
+    parsed = lines.withColumn("_pair", F.from_json(pair, "array<map<string,string>>", _JSON_OPTIONS))
+    return parsed.withColumn("_raw", F.when(F.size("_pair") == 2, F.col("_pair")[0]))
+
+
 def _typed(field: Column) -> SparkColumn:
+    """The field's value; NULL where its text is none of its type. Numbers may come as text."""
     value = F.col("_raw")[field.name]
     if field.type == "timestamp":
         return F.when(value.rlike(_ISO_8601), value.try_cast("timestamp"))
+    if field.type == "double":
+        # Times zero, infinity and NaN give NaN.
+        return F.when(value.try_cast("double") * 0 == 0, value.try_cast("double"))
+    if field.type == "string":
+        is_nested = value.rlike(_NESTED) & F.get_json_object(value, "$").isNotNull()
+        return F.when(~is_nested, value)
     return value.try_cast(field.type)
+
+
+def _revision(fields: tuple[Column, ...]) -> SparkColumn:
+    """Hash over the typed fields, whatever their order in the line; a missing field counts as null."""
+    # As text, a time would lose its microseconds.
+    values = (F.unix_micros(f.name).alias(f.name) if f.type == "timestamp" else F.col(f.name) for f in fields)
+    return F.sha2(F.to_json(F.struct(*values)), 256)
 
 
 def _broken(contract: Contract, fields: tuple[Column, ...]) -> SparkColumn:
     unreadable = F.when(F.col("_line_no") == WHOLE_FILE, "readable_file").when(
         F.col("_raw").isNull(), "json_object"
     )
-    kept = {f"{f.name}_type": F.col("_raw")[f.name].isNull() | F.col(f.name).isNotNull() for f in fields}
+    names = F.map_keys("_raw")
+    kept = {"unique_fields": F.size(names) == F.size(F.array_distinct(names))}
+    kept |= {f"{f.name}_type": F.col("_raw")[f.name].isNull() | F.col(f.name).isNotNull() for f in fields}
     kept |= _kept(contract, fields, warns=False)
     return F.when(unreadable.isNotNull(), F.array(unreadable)).otherwise(_names_of_broken(kept))
 
@@ -93,7 +119,8 @@ def _warnings(contract: Contract, fields: tuple[Column, ...]) -> SparkColumn:
     )
     # Nearly every line has the fields in order, and comparing two arrays costs less than building two.
     names = F.when(present == expected, _none()).otherwise(F.coalesce(F.concat(unknown, missing), _none()))
-    return F.concat(names, _names_of_broken(_kept(contract, fields, warns=True)))
+    warned = F.concat(names, _names_of_broken(_kept(contract, fields, warns=True)))
+    return F.when(F.col("_raw").isNull(), _none()).otherwise(warned)
 
 
 def _names_of_broken(kept: dict[str, SparkColumn]) -> SparkColumn:

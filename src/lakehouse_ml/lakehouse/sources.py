@@ -1,6 +1,6 @@
 """What every landed source shares: the columns that ingestion adds, and the shape of bronze and quarantine."""
 
-from lakehouse_ml.lakehouse.contract import Column, Contract, Rule
+from lakehouse_ml.lakehouse.contract import Column, Contract, ContractError, Rule
 
 PUBLISHED_AT = Column("published_at", "timestamp", "Moment from which the record could be known", unit="UTC")
 
@@ -12,6 +12,10 @@ PROVENANCE = (
     Column("_line_no", "int", "Line in the landing file, from 1"),
     Column("_bronze_version", "bigint", "Delta version of the bronze table that brought the line"),
 )
+
+
+# Columns that ingestion puts beside the fields while it checks a line.
+_TAKEN = {"line", "broken_rules", "warnings"}
 
 
 def source_contract(
@@ -27,7 +31,13 @@ def source_contract(
         key: Fields that identify the record; its revisions share them.
         fields: The record's fields without ``published_at``.
         rules: Rules over several fields.
+
+    Raises:
+        ContractError: A field has a name that ingestion needs.
     """
+    taken = [field.name for field in fields if field.name in _TAKEN or field.name.startswith("_")]
+    if taken:
+        raise ContractError(f"silver.{name}: ingestion needs the name {', '.join(taken)}; rename the field")
     return Contract(
         table=f"silver.{name}",
         grain=f"{grain}; one row per revision",
@@ -35,6 +45,7 @@ def source_contract(
         columns=(*fields, PUBLISHED_AT, *PROVENANCE),
         rules=rules,
         day="published_at",
+        unique=("_revision",),
     )
 
 

@@ -1,0 +1,116 @@
+import gzip
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehouse_ml.lakehouse.landing import LandingError, _unzip, landed_file, unzipped_lines
+
+
+def test_a_day_file_covers_its_utc_day():
+    landed = landed_file("weather", "2013-09-30.jsonl.gz", 7)
+    assert (landed.file, landed.source, landed.size_bytes) == ("weather/2013-09-30.jsonl.gz", "weather", 7)
+    assert landed.period_start == datetime(2013, 9, 30, tzinfo=UTC)
+    assert landed.period_end == datetime(2013, 10, 1, tzinfo=UTC)
+
+
+def test_an_hour_file_covers_its_hour_also_over_midnight():
+    landed = landed_file("weather", "2013-12-31T23.jsonl.gz", 7)
+    assert landed.period_start == datetime(2013, 12, 31, 23, tzinfo=UTC)
+    assert landed.period_end == datetime(2014, 1, 1, tzinfo=UTC)
+
+
+def test_a_further_file_of_a_period_has_a_suffix():
+    assert landed_file("weather", "2013-09-30T05-empty.jsonl.gz", 0).period_end.hour == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2013-09-30.jsonl",
+        "2013-09-30.csv.gz",
+        "today.jsonl.gz",
+        "2013-9-30.jsonl.gz",
+        "2013-09-30T5.jsonl.gz",
+        "2013-02-30.jsonl.gz",
+        "2013-09-30T24.jsonl.gz",
+        "2013-09-30.jsonl.gz.part",
+        "",
+    ],
+)
+def test_a_name_without_a_period_is_refused_by_name_with_the_form_it_needs(name):
+    with pytest.raises(LandingError) as refused:
+        landed_file("weather", name, 7)
+    assert f"weather/{name}: " in str(refused.value)
+    assert "2013-09-30.jsonl.gz" in str(refused.value)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_the_lines_joined_are_the_content(content):
+    numbered = unzipped_lines(gzip.compress(content.encode()))
+    lines = [line for _, line in numbered]
+    if content:
+        assert "\n".join(lines) == content.removesuffix("\n")
+        assert [number for number, _ in numbered] == list(range(1, len(lines) + 1))
+    else:
+        assert numbered == [(0, None)]
+
+
+@given(st.binary())
+def test_any_bytes_are_on_record(content):
+    assert unzipped_lines(content)
+    assert unzipped_lines(gzip.compress(content))
+
+
+def test_line_ends_of_other_systems_and_blank_lines_stay_as_they_landed():
+    assert unzipped_lines(gzip.compress(b"a\r\n\nb\x0bc\n\n")) == [
+        (1, "a\r"),
+        (2, ""),
+        (3, "b\x0bc"),
+        (4, ""),
+    ]
+
+
+def test_a_last_line_without_end_is_a_line():
+    assert unzipped_lines(gzip.compress(b"a\nb")) == [(1, "a"), (2, "b")]
+
+
+def test_bytes_that_are_not_utf_8_are_kept_as_escapes():
+    assert unzipped_lines(gzip.compress(b'{"name":"Caf\xe9"}\nb')) == [(1, '{"name":"Caf\\xe9"}'), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"a\nb\n" * 100)[:-9], gzip.compress(b"a") + b"trailing", b"\x1f\x8b"],
+    ids=["plain", "cut off", "trailing", "only the mark"],
+)
+def test_what_cannot_be_unzipped_is_one_row_with_its_content(content):
+    assert unzipped_lines(content) == [(0, content.decode(errors="backslashreplace"))]
+
+
+def test_a_file_whose_bytes_changed_on_the_way_is_unreadable():
+    content = bytearray(gzip.compress(b"a\nb\n" * 100))
+    content[-6] ^= 1
+    assert [number for number, _ in unzipped_lines(bytes(content))] == [0]
+
+
+def test_files_of_several_members_are_read_whole():
+    assert unzipped_lines(gzip.compress(b"a\n") + gzip.compress(b"b\n")) == [(1, "a"), (2, "b")]
+
+
+def test_rows_carry_source_and_name_of_their_file():
+    batch = pd.DataFrame(
+        {
+            "path": [
+                "file:/data/dev/weather/2013-01-01.jsonl.gz",
+                "dbfs:/Volumes/x/planes/2013-01-02.jsonl.gz",
+            ],
+            "content": [gzip.compress(b"a\nb\n"), b""],
+        }
+    )
+    rows = pd.concat(_unzip(iter([batch])), ignore_index=True)
+    assert rows["_file"].tolist() == ["weather/2013-01-01.jsonl.gz"] * 2 + ["planes/2013-01-02.jsonl.gz"]
+    assert rows["_line_no"].tolist() == [1, 2, 0]
+    assert rows["line"].tolist() == ["a", "b", None]
