@@ -1,6 +1,6 @@
 """What a table gained since its consumer last finished."""
 
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 from pyspark.sql import DataFrame
@@ -17,7 +17,9 @@ class DeltaChanges(AbstractDataset[NoReturn, DataFrame]):
 
     Args:
         consumer: Stage that reads.
-        table: ``<schema>_<table>`` as in the catalog's names.
+        schema: Layer.
+        table: Name within the layer.
+        missing: What ``load`` does when the table does not exist: ``error``, or ``empty`` where nothing may have come.
         **address: As of :class:`DeltaTable`: catalog, root, contracts, platform.
     """
 
@@ -27,11 +29,12 @@ class DeltaChanges(AbstractDataset[NoReturn, DataFrame]):
         consumer: str,
         schema: str,
         table: str,
+        missing: Literal["error", "empty"] = "error",
         metadata: dict[str, Any] | None = None,
         **address: Any,
     ) -> None:
         self.consumer = consumer
-        self.source = DeltaTable(schema=schema, table=table, **address)
+        self.source = DeltaTable(schema=schema, table=table, missing=missing, **address)
         self.progress = DeltaTable(schema="ops", table="progress", missing="empty", **address)
         self.metadata = metadata
 

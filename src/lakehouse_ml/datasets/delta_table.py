@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,6 +17,11 @@ Mode = Literal["read", "append", "insert", "replace"]
 
 FINGERPRINT = "lakehouse_ml.contract"
 CHECK = "delta.constraints."
+PROPERTIES = {
+    "delta.enableChangeDataFeed": "true",
+    # Models and predictions name versions, and a layer that is built again reads its input from the first one.
+    "delta.logRetentionDuration": "interval 3650 days",
+}
 
 
 def contract_of(contracts: str, table: str) -> Contract:
@@ -48,7 +54,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         schema: Layer.
         table: Name within the layer.
         contracts: Dotted path of the mapping of contracts by table.
-        mode: How ``save`` writes. ``insert`` adds the rows whose key is not there yet; ``replace`` takes the place of
+        mode: How ``save`` writes. ``insert`` adds the rows that are not there yet; ``replace`` takes the place of
             the days of the frame (partitions of the contract's ``day``); ``append`` adds all, exactly once for a
             stream; ``read`` refuses.
         missing: What ``load`` does when the table does not exist: ``error``, or ``empty`` for former state.
@@ -136,7 +142,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self.lakehouse.start_stream(writer, self.table).awaitTermination()
 
     def _insert(self, frame: DataFrame) -> None:
-        key, day = list(self.contract.key), self.contract.day
+        key, day = list(self.contract.row_key), self.contract.day
         if self.lakehouse.version(self.table) > 0:
             stored = overlapping(get_spark().read.table(self.identifier), frame, day)
             frame = frame.join(stored.select(*key), key, "left_anti")
@@ -153,11 +159,8 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             self._check_stored_contract()
             return
         partitions = f"PARTITIONED BY (`{self.contract.day}`)" if self.mode == "replace" else ""
-        properties = {
-            "delta.enableChangeDataFeed": "true",
-            FINGERPRINT: self.contract.fingerprint,
-            **{CHECK + name: sql for name, sql in self.contract.checks.items()},
-        }
+        checks = {CHECK + name: sql for name, sql in self.contract.checks.items()}
+        properties = PROPERTIES | {FINGERPRINT: self.contract.fingerprint} | checks
         listed = ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in properties.items())
         get_spark().sql(
             f"CREATE TABLE IF NOT EXISTS {self.identifier} ({self.contract.ddl}) USING delta {partitions} "
@@ -177,20 +180,36 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self._is_checked = True
 
     def _refuse_stored_contract(self) -> NoReturn:
-        layer = self.table.split(".", 1)[0]
         raise ContractError(
             f"Table {self.lakehouse.catalog}.{self.table} was written by another contract than the code's: "
-            f"rebuild it with `kedro refresh --layer {layer}`."
+            f"rebuild it with `kedro refresh --layer {self._layer}`."
         )
 
+    @property
+    def _layer(self) -> str:
+        return self.table.split(".", 1)[0]
+
     def _sync_checks(self, stored: dict[str, str]) -> None:
-        """Make the CHECK constraints those of the contract; Delta refuses one that a stored row breaks."""
+        """Make the CHECK constraints those of the contract.
+
+        Raises:
+            ContractError: A stored row breaks a new rule.
+        """
         wanted = {name.lower(): sql for name, sql in self.contract.checks.items()}
         spark = get_spark()
         for name in (name for name, sql in stored.items() if wanted.get(name) != sql):
             spark.sql(f"ALTER TABLE {self.identifier} DROP CONSTRAINT `{name}`")
         for name in (name for name, sql in wanted.items() if stored.get(name) != sql):
-            spark.sql(f"ALTER TABLE {self.identifier} ADD CONSTRAINT `{name}` CHECK ({wanted[name]})")
+            self._add_check(name, wanted[name])
+
+    def _add_check(self, name: str, sql: str) -> None:
+        try:
+            get_spark().sql(f"ALTER TABLE {self.identifier} ADD CONSTRAINT `{name}` CHECK ({sql})")
+        except AnalysisException as error:
+            raise ContractError(
+                f"{self.lakehouse.catalog}.{self.table}: the rule {name} ({sql}) is new, and cannot hold for the "
+                f"stored rows; build them again under it with `kedro refresh --layer {self._layer}`"
+            ) from error
 
     def _exists(self) -> bool:
         return self.lakehouse.exists(self.table)

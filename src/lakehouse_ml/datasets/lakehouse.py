@@ -44,21 +44,24 @@ class Lakehouse:
         return self.folder / table.replace(".", "/")
 
     def exists(self, table: str) -> bool:
-        """Whether the table was created."""
+        """Whether the table was created; a folder that a killed run left without a version is none."""
         if self.platform == "databricks":
             return bool(get_spark().catalog.tableExists(self.table(table)))
-        return (self.path(table) / "_delta_log").is_dir()
+        return self._logged_version(table) >= 0
 
     def version(self, table: str) -> int:
         """Newest Delta version of the table; -1 when it does not exist.
 
         Locally the log's file names tell, which costs no Spark job.
         """
+        if self.platform == "local":
+            return self._logged_version(table)
         if not self.exists(table):
             return -1
-        if self.platform == "databricks":
-            history = get_spark().sql(f"DESCRIBE HISTORY {self.table(table)} LIMIT 1")
-            return int(history.collect()[0]["version"])
+        history = get_spark().sql(f"DESCRIBE HISTORY {self.table(table)} LIMIT 1")
+        return int(history.collect()[0]["version"])
+
+    def _logged_version(self, table: str) -> int:
         log = self.path(table) / "_delta_log"
         return max((int(file.stem) for file in log.glob("*.json") if file.stem.isdigit()), default=-1)
 

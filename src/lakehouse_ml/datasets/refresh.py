@@ -48,5 +48,12 @@ def _delete(lakehouse: Lakehouse, table: str, condition: str) -> None:
 def _drop(lakehouse: Lakehouse, table: str) -> None:
     if lakehouse.platform == "databricks":
         get_spark().sql(f"DROP TABLE IF EXISTS {lakehouse.table(table)}")
-    else:
-        shutil.rmtree(lakehouse.path(table), ignore_errors=True)
+        return
+    # Under its own name a table is whole or not there, whenever this is killed.
+    path = lakehouse.path(table)
+    gone = path.with_name(f"_{path.name}")
+    if gone.exists():
+        shutil.rmtree(gone)
+    if path.exists():
+        path.rename(gone)
+        shutil.rmtree(gone)

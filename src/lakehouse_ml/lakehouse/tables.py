@@ -39,7 +39,7 @@ PROGRESS = Contract(
         text("consumer", "Stage that reads"),
         text("table", "<schema>.<table> that is read"),
         number("version", "Last Delta version that the consumer's outputs contain", "bigint", required=True),
-        Column("as_of", "timestamp", "The consumer's now when it finished", required=False, unit="UTC"),
+        Column("as_of", "timestamp", "The consumer's now when it finished", unit="UTC"),
     ),
     owner="platform",
 )
