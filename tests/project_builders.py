@@ -1,8 +1,9 @@
 """Whole stages in tests: this project's conf over folders of its own, without a Kedro session."""
 
 import gzip
+import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,19 +99,30 @@ class Project:
         return Lakehouse("test", self.values["storage_root"])
 
     def play(
-        self, until: str, start: str | None = None, every: Every = "day", mess: Mess | None = None
+        self,
+        until: str,
+        start: str | None = None,
+        every: Every = "day",
+        mess: Mess | None = None,
+        records: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
-        """Land the real feed, as ``kedro land --from start --until until`` does.
+        """Land the feed of the use case's sources, as ``kedro land --from start --until until`` does.
 
         Args:
             until: Files that arrive until then (UTC).
             start: And after then; the feed's start by default.
             every: Files by ``day`` or ``hour``.
             mess: The damage, if any.
+            records: What is played; by default the real year.
         """
-        records = records_of_the_year()
+        records = records_of_the_year() if records is None else records
         ends = [None if at is None else pd.Timestamp(at, tz="UTC") for at in (start, until)]
-        list(publish(records, self.landing, feed_window(records, *ends, every), mess))
+        window = feed_window(records_of_the_year(), *ends, every)
+        list(publish(records, self.landing, window, mess))
+        known = {source.name for source in self.use_case.sources}
+        for folder in self.landing.iterdir():
+            if folder.is_dir() and folder.name not in known:
+                shutil.rmtree(folder)
 
     def land(self, file: str, *lines: str) -> Path:
         """Land a file ``<source>/<period>.jsonl.gz`` with these lines."""
@@ -132,10 +144,10 @@ class Project:
         frame = self.table(table)
         return sorted((tuple(row) for row in frame.select(*columns or frame.columns).collect()), key=repr)
 
-    def content(self, table: str) -> Counter[str]:
+    def content(self, table: str, *but_not: str) -> Counter[str]:
         """What two lakehouses with the same past share: rows of ``<schema>.<table>`` without underscore columns."""
         frame = self.table(table)
-        names = [name for name in frame.columns if not name.startswith("_")]
+        names = [name for name in frame.columns if not name.startswith("_") and name not in but_not]
         return Counter(repr(tuple(row)) for row in frame.select(*names).collect())
 
     def versions(self, *schemas: str) -> dict[str, int]:

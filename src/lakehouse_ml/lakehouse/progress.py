@@ -14,8 +14,9 @@ def progress_rows(run: Run, frame: DataFrame, consumer: str, tables: Sequence[st
         run: The run, with the versions that its inputs have.
         frame: Any frame; lends its session.
         consumer: Stage that read.
-        tables: ``<schema>.<table>`` that it read.
+        tables: ``<schema>.<table>`` that it read. One that no line ever reached does not exist, and has no row.
     """
-    rows = [(consumer, table, run.versions[table], run.as_of) for table in tables]
+    known = [table for table in tables if table in run.versions]
+    rows = [(consumer, table, run.versions[table], run.as_of) for table in known]
     schema = "consumer string, table string, version bigint, as_of timestamp"
     return frame.sparkSession.createDataFrame(rows, schema).coalesce(1)

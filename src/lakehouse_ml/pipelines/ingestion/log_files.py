@@ -10,40 +10,51 @@ from lakehouse_ml.lakehouse.accounting import NAMES, counts_by_file, outcomes, s
 from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.lakehouse.landing import LandedFile
 
-_LISTING = "file string, source string, period_start timestamp, period_end timestamp, size_bytes bigint"
+_LISTING = "file string, source string, period_start timestamp, period_end timestamp, size_bytes bigint, is_new boolean"
 _COUNTS = ("lines", "accepted", "duplicates", "quarantined")
 
 
 def log_files(
-    new_files: list[LandedFile], quarantined: DataFrame, *frames: DataFrame, sources: Sequence[Contract]
+    new_files: list[LandedFile],
+    listed_files: frozenset[str],
+    landing_files: list[LandedFile],
+    quarantined: DataFrame,
+    *frames: DataFrame,
+    sources: Sequence[Contract],
 ) -> DataFrame:
     """The ingestion log of the new files: lines = accepted + duplicates + quarantined.
 
     Accepted and duplicates are counted in silver, the quarantined in quarantine, the lines in bronze: a line that
-    a write lost shows as a difference.
+    a write lost shows as a difference. A file that lands while the run works may have been streamed already: it is
+    logged if its lines are there, and left to the next run if not.
 
     Args:
         new_files: Files that are not in the log yet.
+        listed_files: Names of all files when the run began.
+        landing_files: The listing after the files were streamed.
         quarantined: ``quarantine_lines`` as written.
         *frames: Checked lines of every source, then silver of every source as written.
         sources: The sources' silver contracts, in the same order.
 
     Returns:
-        One row per new file; see the contract of ``ops.ingestion_log``.
+        One row per file taken; see the contract of ``ops.ingestion_log``.
     """
     checked, silver = frames[: len(sources)], frames[len(sources) :]
     parts = (outcomes(*part) for part in zip(checked, silver, sources, strict=True))
     counted = counts_by_file(reduce(DataFrame.unionByName, parts)).drop("rejected")
     rejected = quarantined.groupBy(F.col("_file").alias("file")).agg(F.count("*").alias("quarantined"))
-    listing = quarantined.sparkSession.createDataFrame([_row(file) for file in new_files], _LISTING)
+    rows = [_row(file, True) for file in new_files]
+    rows += [_row(file, False) for file in landing_files if file.file not in listed_files]
+    listing = quarantined.sparkSession.createDataFrame(rows, _LISTING)
     logged = listing.join(counted, "file", "left").join(rejected, "file", "left")
+    logged = logged.where(F.col("is_new") | F.col("lines").isNotNull()).drop("is_new")
     none = F.create_map().cast("map<string,bigint>")
     complete = logged.withColumns(
         {name: F.coalesce(name, F.lit(0)).cast("bigint") for name in _COUNTS}
         | {name: F.coalesce(name, none) for name in NAMES}
     )
     return complete.select(
-        *listing.columns,
+        *listing.drop("is_new").columns,
         *_COUNTS,
         status(F.col("lines"), F.col("broken_rules")).alias("status"),
         *NAMES,
@@ -52,5 +63,5 @@ def log_files(
     )
 
 
-def _row(file: LandedFile) -> tuple[object, ...]:
-    return (file.file, file.source, file.period_start, file.period_end, file.size_bytes)
+def _row(file: LandedFile, is_new: bool) -> tuple[object, ...]:
+    return (file.file, file.source, file.period_start, file.period_end, file.size_bytes, is_new)

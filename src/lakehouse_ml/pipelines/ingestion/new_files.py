@@ -9,8 +9,8 @@ from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, bronze_line
 
 def find_new_files(
     landing_files: list[LandedFile], ingestion_log: DataFrame, sources: tuple[str, ...]
-) -> list[LandedFile]:
-    """The landing files that are not in the ingestion log yet.
+) -> tuple[list[LandedFile], frozenset[str]]:
+    """The landing files that are not in the ingestion log yet; and the names of all files as of now.
 
     Args:
         landing_files: The listing.
@@ -18,9 +18,9 @@ def find_new_files(
         sources: Sources of the use case.
 
     Raises:
-        LandingError: A source never landed a file, or a file changed after it was taken.
+        LandingError: A source never landed a file, a folder is of no source, or a file changed after it was taken.
     """
-    _refuse_missing_sources(landing_files, sources)
+    _refuse_other_sources(landing_files, sources)
     taken = {row["file"]: row["size_bytes"] for row in ingestion_log.select("file", "size_bytes").collect()}
     changed = [f for f in landing_files if f.file in taken and taken[f.file] != f.size_bytes]
     if changed:
@@ -29,16 +29,23 @@ def find_new_files(
             f"Landing files never change, but these did after they were taken: {listed}. Put the landed content "
             f"back, and land corrections as new files"
         )
-    return [file for file in landing_files if file.file not in taken and file.source in sources]
+    new = [file for file in landing_files if file.file not in taken]
+    return new, frozenset(file.file for file in landing_files)
 
 
-def _refuse_missing_sources(landing_files: list[LandedFile], sources: tuple[str, ...]) -> None:
+def _refuse_other_sources(landing_files: list[LandedFile], sources: tuple[str, ...]) -> None:
     landed = {file.source for file in landing_files}
     missing = [source for source in sources if source not in landed]
     if missing:
         raise LandingError(
             f"No file landed of: {', '.join(missing)}. Landed are: {', '.join(sorted(landed)) or 'none'}. "
             f"Play the feed with `kedro land`, or land at least one file per source"
+        )
+    unknown = sorted(landed - set(sources))
+    if unknown:
+        raise LandingError(
+            f"Files landed of {', '.join(unknown)}, which no source takes. Sources are {', '.join(sources)}: add the "
+            f"source to the use case, or move its folder out of the landing folder"
         )
 
 

@@ -44,7 +44,6 @@ def check_balance(ingestion_log: DataFrame, new_files: list[LandedFile]) -> None
 def open_run(
     ingestion_log: DataFrame,
     new_files: list[LandedFile],
-    landing_files: list[LandedFile],
     runs: DataFrame,
     table_versions: dict[str, int],
     as_of: str | None,
@@ -54,31 +53,33 @@ def open_run(
     Args:
         ingestion_log: ``ops_ingestion_log`` as written.
         new_files: Files taken by this run.
-        landing_files: The listing.
         runs: ``ops_runs`` before this run.
         table_versions: Delta version by table, after ingestion.
         as_of: The now as given (ISO 8601, UTC), or None for the end of the newest landed period.
     """
     check_balance(ingestion_log, new_files)
-    now = resolve_as_of(as_of, landing_files)
     last = runs.agg(F.unix_micros(F.max("as_of")), F.count("*")).collect()[0]
-    refuse_backwards(now, last[0])
+    now = resolve_as_of(as_of, *_landed_period(ingestion_log), _moment(last[0]))
     inputs = {
         name: version for name, version in table_versions.items() if name.startswith(("bronze.", "silver."))
     }
     return Run(f"{now:%Y%m%dT%H%M}-{last[1] + 1}", now, inputs)
 
 
-def resolve_as_of(as_of: str | None, landing_files: list[LandedFile]) -> datetime:
+def resolve_as_of(as_of: str | None, first: datetime, newest: datetime, last: datetime | None) -> datetime:
     """The run's now, UTC.
 
+    Args:
+        as_of: The now as given, or None for the end of the newest landed period, or the last now if that is later.
+        first: Start of the first landed period.
+        newest: End of the newest landed period.
+        last: The last run's now; None: there was none.
+
     Raises:
-        AsOfError: It is no time, or lies before the first landed publication.
+        AsOfError: It is no time, or lies before the first landed publication or before the last run.
     """
-    newest = max(file.period_end for file in landing_files)
     if as_of is None:
-        return newest
-    first = min(file.period_start for file in landing_files)
+        return max(newest, last or newest)
     try:
         now = datetime.fromisoformat(str(as_of))
     except ValueError:
@@ -86,23 +87,26 @@ def resolve_as_of(as_of: str | None, landing_files: list[LandedFile]) -> datetim
     now = now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
     if now < first:
         raise AsOfError(
-            f"as_of: {now:%Y-%m-%dT%H:%M} lies before the first data ({first:%Y-%m-%dT%H:%M} UTC)"
+            f"as_of: {now:%Y-%m-%dT%H:%M} lies before the first data, {first:%Y-%m-%dT%H:%M} UTC: name a later time, "
+            f"or leave as_of out"
         )
-    return now
-
-
-def refuse_backwards(now: datetime, last_micros: int | None) -> None:
-    """Make sure that the run is not before the last one.
-
-    Raises:
-        AsOfError: It is.
-    """
-    last = None if last_micros is None else datetime.fromtimestamp(last_micros / 1e6, UTC)
     if last is not None and now < last:
         raise AsOfError(
             f"as_of: {now:%Y-%m-%dT%H:%M} lies before the last run's {last:%Y-%m-%dT%H:%M} UTC, and time does not "
             f"go back: leave as_of out, or use an environment of its own for a look at the past"
         )
+    return now
+
+
+def _landed_period(ingestion_log: DataFrame) -> tuple[datetime, datetime]:
+    """Start of the first and end of the newest period on record, UTC."""
+    ends = ingestion_log.agg(F.unix_micros(F.min("period_start")), F.unix_micros(F.max("period_end")))
+    first, newest = ends.collect()[0]
+    return datetime.fromtimestamp(first / 1e6, UTC), datetime.fromtimestamp(newest / 1e6, UTC)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
 
 
 def mark_progress(run: Run, ingestion_log: DataFrame, sources: tuple[str, ...]) -> DataFrame:

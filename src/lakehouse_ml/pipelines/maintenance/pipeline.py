@@ -6,7 +6,7 @@ from lakehouse_ml.pipelines.maintenance.maintain import plan_maintenance, report
 from lakehouse_ml.use_case import UseCase
 
 
-def create_pipeline(use_case: UseCase) -> Pipeline:  # noqa: ARG001 - every table of the environment, whatever it holds
+def create_pipeline(use_case: UseCase) -> Pipeline:
     """Upkeep of all tables."""
     return Pipeline(
         [

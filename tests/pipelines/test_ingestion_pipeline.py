@@ -1,0 +1,288 @@
+"""Ingestion as a whole on a slice of the real feed: clean, messy, hourly, out of order, killed, raced."""
+
+import json
+from collections import Counter
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from kedro.framework.hooks import hook_impl
+from kedro.io import DatasetError
+from kedro.pipeline import Node, Pipeline
+
+from lakehouse_ml.flights import CONTRACTS
+from lakehouse_ml.flights.feed import Mess, Rates
+from lakehouse_ml.lakehouse.landing import LandingError
+from lakehouse_ml.pipelines import ingestion
+from lakehouse_ml.pipelines.ingestion.clean import clean as clean_lines
+from lakehouse_ml.pipelines.ingestion.open_run import IngestionError
+from project_builders import Project, records_of_the_year
+
+SOURCES = ("movements", "weather", "airlines")
+LAST = pd.Timestamp("2013-01-03", tz="UTC")
+EVERYTHING = "2013-01-12"
+MESS = Mess(5, Rates(0.02, 0.02, 0.02, 0.02, 0.03, 0.03, 0.04, late_file=0.5, odd_file_days=2))
+DATA = ("bronze", "silver", "quarantine")
+
+
+def use_case_of(*sources: str) -> SimpleNamespace:
+    return SimpleNamespace(sources=tuple(CONTRACTS[f"silver.{source}"] for source in sources))
+
+
+def slice_of_the_year() -> dict[str, pd.DataFrame]:
+    """Every fifth record of the first days."""
+    year = records_of_the_year()
+    return {source: records[records["published_at"] < LAST].iloc[::5] for source, records in year.items()}
+
+
+def project_at(tmp_path_factory, name: str, sources: tuple[str, ...] = SOURCES) -> Project:
+    return Project(tmp_path_factory.mktemp(name), use_case_of(*sources))
+
+
+def log_of(project: Project) -> dict[str, dict]:
+    return {row["file"]: row.asDict() for row in project.table("ops.ingestion_log").collect()}
+
+
+def is_balanced(row: dict) -> bool:
+    return row["lines"] == row["accepted"] + row["duplicates"] + row["quarantined"]
+
+
+@pytest.fixture(scope="module")
+def clean(spark, tmp_path_factory) -> Project:
+    project = project_at(tmp_path_factory, "clean")
+    project.play(EVERYTHING, records=slice_of_the_year())
+    project.run(ingestion)
+    return project
+
+
+@pytest.fixture(scope="module")
+def messy(spark, tmp_path_factory) -> Project:
+    """In two runs, so that re-sends and corrections meet what silver holds already."""
+    project = project_at(tmp_path_factory, "messy")
+    project.play("2013-01-03", mess=MESS, records=slice_of_the_year())
+    project.run(ingestion)
+    project.play(EVERYTHING, mess=MESS, records=slice_of_the_year())
+    project.run(ingestion)
+    return project
+
+
+@pytest.fixture(scope="module")
+def hourly(spark, tmp_path_factory) -> Project:
+    """By the hour, every other file late and then landed twice."""
+    project = project_at(tmp_path_factory, "hourly")
+    project.play(EVERYTHING, every="hour", records=slice_of_the_year())
+    files = sorted(path for path in project.landing.glob("*/*") if path.parent.name != "airlines")
+    later = project.folder / "later"
+    for path in files[::2]:
+        later.joinpath(path.parent.name).mkdir(parents=True, exist_ok=True)
+        path.rename(later / path.parent.name / path.name)
+    project.run(ingestion)
+    for path in sorted(later.glob("*/*")):
+        content = path.read_bytes()
+        project.land_bytes(f"{path.parent.name}/{path.name}", content)
+        project.land_bytes(f"{path.parent.name}/{path.name.replace('.', '-again.', 1)}", content)
+    project.run(ingestion)
+    return project
+
+
+def test_the_clean_feed_is_in_silver_to_the_record(clean):
+    for source, records in slice_of_the_year().items():
+        if source in SOURCES:
+            assert clean.table(f"silver.{source}").count() == len(records)
+
+
+def test_every_file_is_on_record_in_balance(clean):
+    log = log_of(clean)
+    assert set(log) == {f"{path.parent.name}/{path.name}" for path in clean.landing.glob("*/*")}
+    assert all(is_balanced(row) and row["status"] == "ok" and row["lines"] > 0 for row in log.values())
+    assert sum(row["lines"] for row in log.values()) == sum(
+        len(records) for source, records in slice_of_the_year().items() if source in SOURCES
+    )
+
+
+def test_silver_tells_file_line_and_bronze_version_of_each_record(clean):
+    lines = {(row["_file"], row["_line_no"]): row["line"] for row in clean.table("bronze.airlines").collect()}
+    for row in clean.table("silver.airlines").collect():
+        assert json.loads(lines[row["_file"], row["_line_no"]])["carrier"] == row["carrier"]
+        assert row["_bronze_version"] == 1
+
+
+def test_the_run_is_opened_at_the_end_of_the_newest_period_with_the_versions_of_its_inputs(clean):
+    run = clean.catalog()["run"].load()
+    assert run.run_id == "20130103T0000-1"
+    assert run.as_of == LAST.to_pydatetime()
+    assert run.versions == clean.versions("bronze", "silver")
+
+
+def test_progress_names_what_is_contained(clean):
+    rows = clean.rows("ops.progress", "consumer", "table", "version")
+    assert rows == [("ingestion", f"bronze.{source}", 1) for source in sorted(SOURCES)]
+
+
+def test_running_again_adds_nothing_and_commits_nothing_but_the_run(clean):
+    before = clean.versions()
+    clean.run(ingestion)
+    assert clean.versions() == before | {"ops.runs": before["ops.runs"] + 1}
+
+
+def test_the_messy_feed_is_the_clean_one_but_for_the_damaged_records(clean, messy):
+    damages = json.loads((messy.landing / "_manifest.json").read_text())["records"]
+    for source in SOURCES:
+        kinds = Counter(damage["effect"] for damage in damages if damage["source"] == source)
+        sent, kept = clean.content(f"silver.{source}"), messy.content(f"silver.{source}")
+        assert (sent - kept).total() == kinds["lost"]
+        assert (kept - sent).total() == kinds["added"]
+        assert kinds["lost"] > 0 or source == "airlines"
+
+
+def test_the_lost_and_the_added_are_those_of_the_manifest(messy):
+    damages = json.loads((messy.landing / "_manifest.json").read_text())["records"]
+    lost = {
+        (f"{damage['source']}/{damage['file']}", damage["line"])
+        for damage in damages
+        if damage["effect"] == "lost" and damage["source"] in SOURCES
+    }
+    assert set(messy.rows("quarantine.lines", "_file", "_line_no")) >= lost
+    odd = set(messy.rows("quarantine.lines", "_file", "_line_no")) - lost
+    assert odd
+    assert {line for _, line in odd} == {0}
+
+
+def test_odd_and_late_files_are_on_record_and_every_line_is_accounted_for(messy):
+    log = log_of(messy)
+    assert set(log) == {f"{path.parent.name}/{path.name}" for path in messy.landing.glob("*/*")}
+    assert all(is_balanced(row) for row in log.values())
+    assert {row["status"] for row in log.values()} == {"ok", "empty", "unreadable"}
+    assert sum(row["duplicates"] for row in log.values()) > 0
+    assert any("unknown_field:gate" in row["warnings"] for row in log.values())
+
+
+def test_late_hourly_repeated_and_reordered_files_end_in_the_same_silver(clean, hourly):
+    for source in SOURCES:
+        assert hourly.content(f"silver.{source}") == clean.content(f"silver.{source}")
+    assert all(is_balanced(row) for row in log_of(hourly).values())
+
+
+@pytest.fixture
+def airlines(spark, tmp_path) -> Project:
+    return Project(tmp_path, use_case_of("airlines"))
+
+
+def airline(carrier: str, name: str = "Air") -> str:
+    return json.dumps({"carrier": carrier, "name": name, "published_at": "2013-01-01T00:00:00Z"})
+
+
+def test_files_without_lines_and_files_that_are_not_gzip_are_on_record(airlines):
+    airlines.land_bytes("airlines/2013-01-01.jsonl.gz", b"")
+    airlines.run(ingestion)
+    assert airlines.rows("ops.ingestion_log", "lines", "status") == [(0, "empty")]
+    airlines.land_bytes("airlines/2013-01-02.jsonl.gz", b"plain text")
+    airlines.land("airlines/2013-01-03.jsonl.gz")
+    airlines.land("airlines/2013-01-04.jsonl.gz", airline("AA"), "", airline("AA"))
+    airlines.run(ingestion)
+    columns = ("file", "lines", "accepted", "duplicates", "quarantined", "status")
+    assert [(file[18:20], *rest) for file, *rest in airlines.rows("ops.ingestion_log", *columns)] == [
+        ("1.", 0, 0, 0, 0, "empty"),
+        ("2.", 1, 0, 0, 1, "unreadable"),
+        ("3.", 0, 0, 0, 0, "empty"),
+        ("4.", 3, 1, 1, 1, "ok"),
+    ]
+    rejected = airlines.rows("quarantine.lines", "_line_no", "line", "broken_rules")
+    assert rejected == [(0, "plain text", ["readable_file"]), (2, "", ["json_object"])]
+
+
+class Landing:
+    """Lands files while the run works."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @hook_impl
+    def before_node_run(self, node) -> None:
+        if node.name == "ingest_airlines":
+            self.project.land("airlines/2013-01-02.jsonl.gz", airline("BB"))
+        if node.name == "clean_airlines":
+            self.project.land("airlines/2013-01-03.jsonl.gz", airline("CC"))
+
+
+def test_files_that_land_while_the_run_works_are_taken_once_by_it_or_by_the_next(airlines):
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    airlines.run(ingestion, hooks=[Landing(airlines)])
+    columns = ("file", "lines", "accepted", "status")
+    taken = [("airlines/2013-01-01.jsonl.gz", 1, 1, "ok"), ("airlines/2013-01-02.jsonl.gz", 1, 1, "ok")]
+    assert airlines.rows("ops.ingestion_log", *columns) == taken
+    airlines.run(ingestion)
+    left = ("airlines/2013-01-03.jsonl.gz", 1, 1, "ok")
+    assert airlines.rows("ops.ingestion_log", *columns) == [*taken, left]
+    assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",), ("CC",)]
+
+
+def test_a_run_killed_between_the_tables_commit_and_the_streams_takes_nothing_twice(airlines):
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    airlines.run(ingestion)
+    airlines.land("airlines/2013-01-02.jsonl.gz", airline("BB"), airline("CC"))
+    pipeline = ingestion.create_pipeline(airlines.use_case)
+    airlines.run(pipeline.to_nodes("ingest_airlines"))
+    commits = airlines.lakehouse.folder / "_checkpoints" / "bronze" / "airlines" / "commits"
+    newest = max((path for path in commits.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+    newest.unlink()
+    commits.joinpath(f".{newest.name}.crc").unlink(missing_ok=True)
+    before = airlines.rows("bronze.airlines", "line", "_file", "_line_no")
+    airlines.run(ingestion)
+    assert newest.exists()
+    assert airlines.rows("bronze.airlines", "line", "_file", "_line_no") == before
+    assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",), ("CC",)]
+    assert all(is_balanced(row) for row in log_of(airlines).values())
+
+
+def test_a_file_that_changed_after_it_was_taken_stops_the_run_by_name(airlines):
+    path = airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    airlines.run(ingestion)
+    size = path.stat().st_size
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"), airline("BB"))
+    with pytest.raises(LandingError) as refused:
+        airlines.run(ingestion)
+    assert f"airlines/2013-01-01.jsonl.gz: {size} bytes when taken, {path.stat().st_size} now" in str(
+        refused.value
+    )
+    assert "land corrections as new files" in str(refused.value)
+
+
+def test_a_line_that_a_write_lost_stops_the_run_by_name(airlines):
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"), airline("BB"))
+
+    def lossy(new_bronze):
+        checked, silver = clean_lines(new_bronze, CONTRACTS["silver.airlines"])
+        return checked, silver.where("carrier = 'AA'")
+
+    nodes = {node.name: node for node in ingestion.create_pipeline(airlines.use_case).nodes}
+    sound = nodes["clean_airlines"]
+    nodes["clean_airlines"] = Node(lossy, sound.inputs, sound.outputs, name=sound.name)
+    with pytest.raises(IngestionError, match=r"unaccounted for in airlines/2013-01-01\.jsonl\.gz: 1 lines"):
+        airlines.run(Pipeline(list(nodes.values())))
+
+
+def test_no_landing_folder_says_how_to_get_one(project):
+    with pytest.raises(
+        LandingError, match=r"No landing folder .*landing/test: play the feed with `kedro land"
+    ):
+        project.run(ingestion)
+
+
+def test_a_missing_source_and_a_folder_of_no_source_are_named(spark, tmp_path):
+    project = Project(tmp_path, use_case_of("airlines", "planes"))
+    project.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    with pytest.raises(LandingError, match=r"No file landed of: planes. Landed are: airlines. "):
+        project.run(ingestion)
+    project.land("planes/2013-01-01.jsonl.gz")
+    project.land("trains/2013-01-01.jsonl.gz")
+    with pytest.raises(
+        LandingError, match=r"landed of trains, which no source takes. Sources are airlines, planes"
+    ):
+        project.run(ingestion)
+
+
+def test_a_file_whose_name_tells_no_period_is_named(airlines):
+    airlines.land("airlines/newest.jsonl.gz", airline("AA"))
+    with pytest.raises(DatasetError, match=r"airlines/newest\.jsonl\.gz: a landing file is named"):
+        airlines.run(ingestion)
