@@ -11,7 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 
-from lakehouse_ml.datasets import DeltaTable
+from lakehouse_ml.datasets import DeltaTable, RunLog
 from lakehouse_ml.datasets.session import get_spark
 
 _ORIGIN = "origin struct<run_id:string,pipeline_name:string,flow_name:string,dataset_name:string,environment:string>"
@@ -30,6 +30,7 @@ class NodeTimes:
         started: Monotonic seconds.
         ended: Monotonic seconds.
         finished_at: Wall clock at the end.
+        outcome: ``finished`` or ``failed``.
         commits: Delta commits made.
         versions: Version of each output before it was saved.
     """
@@ -38,6 +39,7 @@ class NodeTimes:
     started: float
     ended: float = 0.0
     finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    outcome: str = "finished"
     commits: int = 0
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -78,6 +80,11 @@ class EventLogHooks:
         self._touch(node)
 
     @hook_impl
+    def on_node_error(self, node: Node) -> None:
+        """A node that fails ends here."""
+        self._touch(node).outcome = "failed"
+
+    @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Remember the table's version."""
         self._touch(node).versions[dataset_name] = self._version(dataset_name)
@@ -112,6 +119,8 @@ class EventLogHooks:
 
     def _version(self, dataset_name: str) -> int:
         dataset = self._catalog.get(dataset_name) if self._catalog is not None else None
+        if isinstance(dataset, RunLog):
+            dataset = dataset.runs
         return dataset.lakehouse.version(dataset.table) if isinstance(dataset, DeltaTable) else 0
 
     def _write(self, level: str, message: str, details: dict[str, Any]) -> None:
@@ -137,7 +146,7 @@ class EventLogHooks:
         self, number: int, at: datetime, level: str, kind: str, name: str, times: NodeTimes
     ) -> tuple[Any, ...]:
         origin = (None, times.stage, name, None, self._environment)
-        return (number, origin, at, f"{name} finished", level, kind, times.details)
+        return (number, origin, at, f"{name} {times.outcome}", level, kind, times.details)
 
 
 def _pipelines(run_params: dict[str, Any]) -> list[str]:
