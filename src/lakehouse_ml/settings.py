@@ -1,5 +1,8 @@
 """Kedro's settings."""
 
+import logging
+import warnings
+
 from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.hooks import EventLogHooks, ProgressHooks, SessionHooks
@@ -17,3 +20,8 @@ CONFIG_LOADER_ARGS = {
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks())
+
+# kedro-mlflow's model class lacks type hints, of which MLflow complains at every start of every command.
+warnings.filterwarnings("ignore", message=".*type hints to the `predict` method")
+logging.getLogger("mlflow.types.type_hints").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", message=".*register_new_resolver", category=UserWarning)
