@@ -45,6 +45,7 @@ def _swapped(frame: pd.DataFrame, columns: list[str], random: np.random.Generato
 
 def leaks(
     build: Callable[[Records], pd.DataFrame],
+    honest: pd.DataFrame,
     records: Records,
     instants: list[str],
     keys: Mapping[str, list[str]],
@@ -53,6 +54,7 @@ def leaks(
 
     Args:
         build: ``records -> frame`` with ``key`` and ``predict_at`` (naive UTC), in a stable order.
+        honest: What it makes of the records as they are.
         honest: What it makes of the records as they are.
         records: Records by source.
         instants: Moments (UTC) to audit.
