@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.datasets.session import configure_spark, get_spark
 
 if TYPE_CHECKING:
     from project_builders import Project
@@ -32,9 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
     warehouse = tmp_path_factory.mktemp("warehouse")
-    session = get_spark(
+    configure_spark(
         {**conf, "spark.sql.warehouse.dir": str(warehouse), "spark.sql.shuffle.partitions": "2"}
     )
+    session = get_spark()
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()

@@ -19,7 +19,7 @@ from lakehouse_ml.datasets.refresh import LAYERS, forget
 from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.flights.feed import SEED, Every, FeedError, Landed, Mess, feed_records, feed_window, publish
 from lakehouse_ml.flights.sources import SOURCES
-from lakehouse_ml.hooks.session import start_spark, take_lock
+from lakehouse_ml.hooks.session import take_lock
 
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%SZ"])
 FROM = "UTC; land the files that arrive later. Default: the feed's start."
@@ -71,7 +71,6 @@ def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datet
         values = context.config_loader["globals"]
         lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
         lock = take_lock(lakehouse.folder)
-        start_spark(context)
         forget(lakehouse, layer, tuple(CONTRACTS), _utc(since))
         lock.release()
         session.run(pipeline_names=["ingestion", "feature_engineering"])

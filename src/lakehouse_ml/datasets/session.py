@@ -6,23 +6,43 @@ from collections.abc import Mapping
 
 from pyspark.sql import SparkSession
 
+from lakehouse_ml.java import missing_java
+
 LOCAL_ADDRESS = "127.0.0.1"
 
+_settings: dict[str, str] = {}
 
-def get_spark(conf: Mapping[str, str] | None = None) -> SparkSession:
-    """The running session, or a new one.
+
+class JavaMissingError(RuntimeError):
+    """Spark has no Java to run on."""
+
+
+def configure_spark(conf: Mapping[str, str]) -> None:
+    """Remember how to start Spark; it starts when a dataset first needs it.
 
     Args:
-        conf: Settings of a new session, e.g. ``conf/base/spark.yml``. On Databricks the platform's session is
-            running already and keeps its own.
+        conf: Settings of a new session, e.g. ``conf/base/spark.yml``; empty where the platform brings its own.
+    """
+    _settings.clear()
+    _settings.update(conf)
+
+
+def get_spark() -> SparkSession:
+    """The running session, or a new one with the configured settings.
+
+    Raises:
+        JavaMissingError: There is no Java to start one on.
     """
     running = SparkSession.getActiveSession()
     if running is not None:
         return running
+    problem = missing_java() if _settings else None
+    if problem:
+        raise JavaMissingError(problem)
     # Workers start the first python3 on PATH otherwise, which has none of our packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", LOCAL_ADDRESS)
     builder = SparkSession.builder
-    for key, value in (conf or {}).items():
+    for key, value in _settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

@@ -9,8 +9,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 
-from lakehouse_ml.datasets.session import get_spark
-from lakehouse_ml.java import missing_java
+from lakehouse_ml.datasets.session import configure_spark, get_spark
 
 # Read by configuration, not by a node.
 _RUNTIME_ONLY = {"mlflow_run_id"}
@@ -18,10 +17,6 @@ _RUNTIME_ONLY = {"mlflow_run_id"}
 
 class RunLockedError(RuntimeError):
     """Another run is at work in the environment."""
-
-
-class JavaMissingError(RuntimeError):
-    """Spark has no Java to run on."""
 
 
 class UnknownParameterError(ValueError):
@@ -50,8 +45,11 @@ class SessionHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember the configuration."""
+        """Tell how Spark is to be started, should anything need it; a notebook reads tables without a run."""
         self._context = context
+        is_local = context.config_loader["globals"]["platform"] == "local"
+        conf = context.config_loader["spark"] if is_local else {}
+        configure_spark({key: str(value) for key, value in conf.items()})
 
     @hook_impl
     def before_pipeline_run(self) -> None:
@@ -65,7 +63,7 @@ class SessionHooks:
         refuse_unknown_parameters(self._context.params, inputs)
         values = self._context.config_loader["globals"]
         self._lock = take_lock(Path(values["storage_root"]) / values["catalog"])
-        start_spark(self._context)
+        get_spark()
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
@@ -77,21 +75,6 @@ class SessionHooks:
         """Give the lock back."""
         if hasattr(self, "_lock"):
             self._lock.release()
-
-
-def start_spark(context: KedroContext) -> None:
-    """Start Spark as the environment configures it; a platform that brings its own session keeps that.
-
-    Raises:
-        JavaMissingError: There is no Java that Spark can run on.
-    """
-    if context.config_loader["globals"]["platform"] != "local":
-        get_spark()
-        return
-    problem = missing_java()
-    if problem:
-        raise JavaMissingError(problem)
-    get_spark({key: str(value) for key, value in context.config_loader["spark"].items()})
 
 
 def take_lock(folder: Path) -> FileLock:
