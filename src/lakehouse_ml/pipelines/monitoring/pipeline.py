@@ -118,7 +118,7 @@ def _pages(use_case: UseCase) -> list[Node]:
     told = [
         "standing",
         "row_counts",
-        "evaluation_history",
+        "latest_evaluation",
         "ledger_history",
         "run",
         "params:monitoring.summary",
@@ -129,6 +129,6 @@ def _pages(use_case: UseCase) -> list[Node]:
         Node(report_tables, [*listed, "params:monitoring.data"], "report_tables", name="report_tables"),
         Node(page, shown, "monitoring_report", name="report"),
         Node(bound(count_rows, tables=gold), counted, "row_counts", name="count_rows"),
-        Node(newest_evaluation, "ml_evaluations", "evaluation_history", name="newest_evaluation"),
+        Node(newest_evaluation, "ml_evaluations", "latest_evaluation", name="newest_evaluation"),
         Node(summarise, told, "reporting_summary", name="summarise"),
     ]
