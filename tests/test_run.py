@@ -1,0 +1,110 @@
+"""The whole loop as a user starts it: real flights, real processes, the environment made for tests."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from equality import assert_balanced
+from nbclient import NotebookClient
+from processes import ROOT, finish, project_at, start_run
+from pyspark.sql import SparkSession
+
+from lakehouse_ml.flights.feed import feed_records, feed_window, publish
+
+FIRST = pd.Timestamp("2013-02-24", tz="UTC")
+NEXT = pd.Timestamp("2013-02-25", tz="UTC")
+# An ordinary day; see the design's budget of commits.
+MOST_COMMITS = 20
+
+pytestmark = pytest.mark.slow
+
+
+def land(project: Path, until: pd.Timestamp) -> None:
+    records = feed_records()
+    list(publish(records, project / "data/01_raw/test", feed_window(records, None, until, "day"), None))
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """The project after the loop and a day more, with what both runs printed."""
+    project = project_at(tmp_path_factory.mktemp("project"))
+    land(project, FIRST)
+    whole = finish(start_run(project))
+    land(project, NEXT)
+    return project, whole, finish(start_run(project, "--pipelines", "daily"))
+
+
+def table(spark: SparkSession, project: Path, name: str) -> pd.DataFrame:
+    return (
+        spark.read.format("delta").load(f"{project}/data/lakehouse/test/{name.replace('.', '/')}").toPandas()
+    )
+
+
+def test_every_line_is_accounted_for(spark: SparkSession, loop: tuple[Path, str, str]) -> None:
+    assert_balanced(spark, loop[0] / "data/lakehouse/test")
+
+
+def test_a_decision_with_reasons_is_on_record(spark: SparkSession, loop: tuple[Path, str, str]) -> None:
+    ledger = table(spark, loop[0], "ops.promotion_ledger")
+    assert list(ledger["decision"]) == ["promoted"]
+    assert len(ledger["reasons"][0]) > 5
+
+
+def test_the_next_day_scores_its_flights_only(spark: SparkSession, loop: tuple[Path, str, str]) -> None:
+    predictions = table(spark, loop[0], "ml.predictions")
+    assert predictions["key"].is_unique
+    added = predictions[predictions["as_of"] == NEXT.tz_localize(None)]
+    assert set(added["predict_date"].astype(str)) <= {"2013-02-24", "2013-02-25"}
+    assert len(added) > 500
+
+
+def test_an_ordinary_day_makes_few_commits(spark: SparkSession, loop: tuple[Path, str, str]) -> None:
+    events = table(spark, loop[0], "ops.event_log").sort_values(["timestamp", "sequence"])
+    runs = events.index[events["event_type"] == "run_progress"]
+    assert len(runs) == 2
+    daily = events.loc[runs[0] :].iloc[1:]
+    nodes = daily[daily["event_type"] == "flow_progress"]
+    commits = sum(json.loads(details)["commits"] for details in nodes["details"])
+    # The event log's own commit comes after them.
+    assert 0 < commits + 1 <= MOST_COMMITS
+
+
+def test_the_summary_tells_models_decision_and_where_to_look(loop: tuple[Path, str, str]) -> None:
+    _, whole, daily = loop
+    for word in ("challenger", "baseline", "promoted", "quarantine", "kedro viz", "mlflow"):
+        assert re.search(word, whole, re.IGNORECASE), word
+    assert "2013-02-25" in daily
+
+
+def test_the_report_is_one_page_that_needs_no_network(loop: tuple[Path, str, str]) -> None:
+    page = (loop[0] / "data/reporting/test/report.html").read_text()
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+
+
+def test_restricted_values_reach_no_report(loop: tuple[Path, str, str]) -> None:
+    tails = set(
+        pd.read_json(next((loop[0] / "data/01_raw/test/planes").glob("*.gz")), lines=True)["tail_number"]
+    )
+    for path in (loop[0] / "data/reporting").rglob("*"):
+        if path.is_file():
+            assert not tails & set(re.findall(r"\bN[0-9A-Z]{4,5}\b", path.read_text())), path
+
+
+def test_the_notebook_runs_through_the_catalog(
+    loop: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = loop[0]
+    (project / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    (project / "src").mkdir(exist_ok=True)
+    monkeypatch.setenv("KEDRO_ENV", "test")
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    notebook = nbformat.read(ROOT / "notebooks/explore_gold.ipynb", as_version=4)
+    done = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(project)}}).execute()
+    assert not [
+        out for cell in done.cells for out in cell.get("outputs", []) if out["output_type"] == "error"
+    ]
+    assert os.environ["KEDRO_ENV"] == "test"
