@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from processes import finish, project_at, start_run
 from rich.console import Console
 from rich.table import Table
 
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
+from processes import finish, project_at, start_run
 
 HISTORIES = {"four months": "2013-05-01", "nine months": "2013-10-01"}
 DAYS = 3

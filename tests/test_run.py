@@ -8,12 +8,12 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from equality import assert_balanced
 from nbclient import NotebookClient
-from processes import ROOT, finish, project_at, start_run
 from pyspark.sql import SparkSession
 
+from equality import assert_balanced
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
+from processes import ROOT, finish, project_at, start_run
 
 FIRST = pd.Timestamp("2013-02-24", tz="UTC")
 NEXT = pd.Timestamp("2013-02-25", tz="UTC")
