@@ -1,6 +1,7 @@
 """Kedro's settings."""
 
 import logging
+import os
 import warnings
 
 from kedro.config import OmegaConfigLoader
@@ -24,4 +25,6 @@ HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks())
 # kedro-mlflow's model class lacks type hints, of which MLflow complains at every start of every command.
 warnings.filterwarnings("ignore", message=".*type hints to the `predict` method")
 logging.getLogger("mlflow.types.type_hints").setLevel(logging.ERROR)
-warnings.filterwarnings("ignore", message=".*register_new_resolver", category=UserWarning)
+
+# Its bars would run through ours.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
