@@ -1,5 +1,7 @@
 # Needs Python 3.11 or 3.12, Java 17 or newer, and make; everything else is fetched from the package registries.
-PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell command -v $(name)),$(name))))
+# The first that runs and fits; a name on the PATH may be a shim of an absent version.
+FITS   := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(shell $(name) -c '$(FITS)' 2>/dev/null && echo $(name))))
 VENV   := .venv
 BIN    := $(VENV)/bin
 UNTIL  ?= 2013-10-01
@@ -38,6 +40,7 @@ bench: env ## Compare a day on nine months of history with one on four
 	$(BIN)/python tests/bench.py
 
 java:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and neither is on the PATH: install one."; exit 1; }
 	@$(PYTHON) src/lakehouse_ml/java.py
 
 env: java $(VENV)/.jars
