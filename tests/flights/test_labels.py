@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from flight_builders import moved
 from pyspark.sql import functions as F
 
+from flight_builders import moved
 from lakehouse_ml.flights.labels import CONTRACT, labels
 
 NOON = "2013-01-01 12:00"
@@ -35,7 +35,9 @@ def labels_of(spark):
 
 
 def test_calls_an_arrival_late_after_more_than_15_minutes(labels_of):
-    built = labels_of(moved(1, NOON, "arrival", 15, revision="a"), moved(2, NOON, "arrival", 16, revision="b"))
+    built = labels_of(
+        moved(1, NOON, "arrival", 15, revision="a"), moved(2, NOON, "arrival", 16, revision="b")
+    )
     assert built["is_late"].tolist() == [False, True]
     assert built["outcome"].tolist() == ["arrived", "arrived"]
     assert built["key"].tolist() == ["UA1-EWR-20130101T1200", "UA2-EWR-20130101T1200"]

@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pandas as pd
 import pytest
-from flight_builders import scheduled, us
 from pyspark.sql import functions as F
 
+from flight_builders import scheduled, us
 from lakehouse_ml.flights.spine import CONTRACT, flights
 
 SCHEMA = (
@@ -20,7 +20,9 @@ def spine(spark):
     """Spine of revisions made by ``scheduled``, as pandas in order of key."""
 
     def build(*revisions):
-        rows = pd.DataFrame(list(revisions)).assign(distance_miles=700).rename(columns={"revision": "_revision"})
+        rows = (
+            pd.DataFrame(list(revisions)).assign(distance_miles=700).rename(columns={"revision": "_revision"})
+        )
         names = [field.split()[0] for field in SCHEMA.split(", ")]
         plain = spark.createDataFrame(rows[names].astype({"arrives_us": "int64"}), SCHEMA)
         instants = {
@@ -51,7 +53,9 @@ def test_takes_the_latest_revision_known_by_then(spine):
     first = scheduled(1, "2013-01-01 10:00", published="2012-12-31 17:00")
     second = scheduled(1, "2013-01-01 10:00", published="2013-01-01 08:00", revision="r2", destination="LAX")
     tied = scheduled(1, "2013-01-01 10:00", published="2013-01-01 08:00", revision="r1", destination="SFO")
-    too_late = scheduled(1, "2013-01-01 10:00", published="2013-01-01 08:01", revision="r3", destination="SEA")
+    too_late = scheduled(
+        1, "2013-01-01 10:00", published="2013-01-01 08:01", revision="r3", destination="SEA"
+    )
     assert spine(first, second, tied, too_late)["destination"].tolist() == ["LAX"]
 
 
