@@ -11,21 +11,34 @@ CONTRACT = source_contract(
     fields=(
         *FLIGHT_FIELDS,
         Column(
-            "event", "string", "What happened",
+            "event",
+            "string",
+            "What happened",
             rule="event IN ('departure', 'arrival', 'cancellation', 'diversion')",
         ),
         Column("event_at", "timestamp", "When it happened", unit="UTC"),
         Column(
-            "delay_minutes", "int", "Departure or arrival after schedule; negative: early", unit="minutes",
-            required=False, rule="delay_minutes BETWEEN -180 AND 2880",
+            "delay_minutes",
+            "int",
+            "Departure or arrival after schedule; negative: early",
+            unit="minutes",
+            required=False,
+            rule="delay_minutes BETWEEN -180 AND 2880",
         ),
         Column(
-            "tail_number", "string", "Aircraft that flew; known from its departure on", required=False,
-            rule="tail_number RLIKE '^[0-9A-Z]{3,7}$'", privacy="restricted",
+            "tail_number",
+            "string",
+            "Aircraft that flew; known from its departure on",
+            required=False,
+            rule="tail_number RLIKE '^[0-9A-Z]{3,7}$'",
+            privacy="restricted",
         ),
     ),
     rules=(
-        Rule("delay_of_departures_and_arrivals", "(event IN ('departure', 'arrival')) = (delay_minutes IS NOT NULL)"),
+        Rule(
+            "delay_of_departures_and_arrivals",
+            "(event IN ('departure', 'arrival')) = (delay_minutes IS NOT NULL)",
+        ),
         Rule("published_after_event", "published_at >= event_at"),
     ),
 )

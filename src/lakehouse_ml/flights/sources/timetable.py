@@ -20,11 +20,20 @@ CONTRACT = source_contract(
     fields=(
         *FLIGHT_FIELDS,
         Column("destination", "string", "Arrival airport (FAA)", rule="destination RLIKE '^[A-Z]{3}$'"),
-        Column("distance_miles", "int", "Great-circle distance", unit="miles", rule="distance_miles BETWEEN 10 AND 6000"),
+        Column(
+            "distance_miles",
+            "int",
+            "Great-circle distance",
+            unit="miles",
+            rule="distance_miles BETWEEN 10 AND 6000",
+        ),
         Column("scheduled_arrival_at", "timestamp", "Scheduled arrival at the gate", unit="UTC"),
     ),
     rules=(
-        Rule("block_time_plausible", "timestampdiff(MINUTE, scheduled_departure_at, scheduled_arrival_at) BETWEEN 10 AND 1200"),
+        Rule(
+            "block_time_plausible",
+            "timestampdiff(MINUTE, scheduled_departure_at, scheduled_arrival_at) BETWEEN 10 AND 1200",
+        ),
         Rule("published_before_departure", "published_at < scheduled_departure_at + INTERVAL 1 DAY"),
     ),
 )
