@@ -1,0 +1,27 @@
+"""The conventions on deliberately bad input: each of them must notice."""
+
+from pathlib import Path
+
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from test_conventions import datasets_between, functions_of, in_memory
+
+
+def same(value: object) -> object:
+    return value
+
+
+def test_a_dataset_between_stages_that_lives_in_memory_is_found() -> None:
+    stages = {
+        "first": Pipeline([Node(same, "landed", "handed_over", name="a")]),
+        "second": Pipeline([Node(same, "handed_over", "written", name="b")]),
+    }
+    assert [name for _, name in datasets_between(stages, ("first", "second"))] == ["handed_over"]
+    catalog = DataCatalog({"landed": MemoryDataset(1)})
+    assert in_memory(catalog, ["handed_over", "landed"]) == ["handed_over"]
+
+
+def test_a_long_function_is_measured_without_its_docstring(tmp_path: Path) -> None:
+    body = "\n".join(f"    x{n} = {n}" for n in range(41))
+    (tmp_path / "long.py").write_text(f'def long():\n    """Says\n    much."""\n{body}\n')
+    assert list(functions_of(tmp_path)) == [(41, "long.py:1 long")]
