@@ -11,8 +11,8 @@ import yaml
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.counting import bin_edges
 from lakehouse_ml.pipelines.monitoring.drift import drift_rows
-from lakehouse_ml.pipelines.monitoring.profile import bin_edges
 
 AS_OF = datetime(2013, 10, 1, tzinfo=UTC)
 MONDAY = date(2013, 9, 16)

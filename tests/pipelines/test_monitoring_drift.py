@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lakehouse_ml.pipelines.monitoring.counting import bin_edges
 from lakehouse_ml.pipelines.monitoring.drift import drift_rows
-from lakehouse_ml.pipelines.monitoring.profile import bin_edges
 from monitoring_builders import MONDAY, baseline_row, profile_row
 
 TRAINING = np.random.default_rng(1).normal(size=2000)

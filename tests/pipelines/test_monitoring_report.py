@@ -32,6 +32,7 @@ from monitoring_builders import (
     stage_history,
 )  # fmt: skip
 
+DRIFT = rules.DriftParams(**params("drift"))
 DATA = rules.DataParams(**params("data"))
 HISTORY = HistoryParams(**params("history"))
 
@@ -72,7 +73,7 @@ def page(known: dict[str, pd.DataFrame]) -> str:
     tables = report_tables(standing.alerts, known["files"], known["ledger"], known["stages"], RUN, DATA)
     figures = (
         plot_quality(known["quality"], QualityParams(**params("quality"))),
-        plot_drift(known["drift"]),
+        plot_drift(known["drift"], DRIFT),
         plot_data_flow(known["files"], RUN, HISTORY),
         plot_stages(known["stages"]),
     )
@@ -173,11 +174,20 @@ def test_violations_are_ringed_and_limits_drawn() -> None:
 
 
 def test_the_heat_map_has_the_worst_features_on_top_and_counts_the_others() -> None:
-    figure = plot_drift(drift_history(36, 8))
+    figure = plot_drift(drift_history(36, 8), DRIFT)
     assert len(figure.data[0].y) == 30
     assert figure.data[0].z[0].max() >= figure.data[0].z[-1].max()
-    assert figure.layout.title.text.startswith("8 of 36 features shifted")
-    assert "6 more not shown" in figure.layout.title.text
+    assert figure.layout.title.text.startswith("● 8 of 36 watched features shifted")
+    assert "the 6 least drifted are left out" in figure.layout.title.text
+
+
+def test_watched_features_stand_above_those_that_are_only_shown() -> None:
+    rule = rules.DriftRule(**{**DRIFT.rules[0].model_dump(), "features": ("feature_01", "feature_03")})
+    figure = plot_drift(drift_history(12, 8), rules.DriftParams(rules=(rule,)))
+    assert set(figure.data[0].y[:2]) == {"● feature_01", "● feature_03"}
+    assert figure.data[0].y[2] in ("feature_00", "feature_05", "feature_10")
+    assert "0 of 2 watched features shifted" in figure.layout.title.text
+    assert "and 3 of 10 that are only shown" in figure.layout.title.text
 
 
 def test_durations_and_commits_are_summed_by_stage_and_started_flows_are_left_out() -> None:

@@ -15,7 +15,7 @@ from lakehouse_ml.pipelines.monitoring.history import (
     recent_files,
     recent_stages,
 )
-from lakehouse_ml.pipelines.monitoring.profile import ProfileParams, profile
+from lakehouse_ml.pipelines.monitoring.profile import ProfileParams, profile, training_sample
 from lakehouse_ml.pipelines.monitoring.quality import holdout_intervals, resolve_predictions
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
 from monitoring_rows import (
@@ -37,7 +37,7 @@ from monitoring_rows import (
 )
 
 WEEKS = WindowParams(days=7, history=3)
-BINS = ProfileParams(bins=4, edge_rows=100, frequent_items=2)
+BINS = ProfileParams(bins=4, baseline_rows=10_000, frequent_items=2)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,13 @@ def test_windows_on_record_are_not_profiled_again_and_edges_stay(
     assert list(found.where("column_name = 'jumps'").toPandas()["edges"][0]) == [0.0, 1.0]
     newer = Watched("4", "other", CHAMPION.trained_from, CHAMPION.trained_until)
     assert profile(features, newer, before, RUN, WEEKS, BINS).where("log_type = 'BASELINE'").count() == 5
+
+
+def test_a_long_training_window_is_profiled_by_a_sample_that_is_always_the_same(features: DataFrame) -> None:
+    few = BINS.model_copy(update={"baseline_rows": 100})
+    first, again = (training_sample(features, CHAMPION, few) for _ in range(2))
+    assert 60 < len(first) < 28 * PER_DAY / 4
+    pd.testing.assert_frame_equal(first, again)
 
 
 def test_a_training_window_without_rows_is_an_error_with_a_way_out(features: DataFrame, table: Table) -> None:

@@ -103,7 +103,7 @@ def _plots() -> list[Node]:
     landed = ["file_history", "run", "params:monitoring.history"]
     return [
         Node(plot_quality, ["quality_history", "params:monitoring.quality"], quality, name="plot_quality"),
-        Node(plot_drift, "drift_history", drifted, name="plot_drift"),
+        Node(plot_drift, ["drift_history", "params:monitoring.drift"], drifted, name="plot_drift"),
         Node(plot_data_flow, landed, flow, name="plot_data_flow"),
         Node(plot_stages, "stage_history", stages, name="plot_stages"),
     ]

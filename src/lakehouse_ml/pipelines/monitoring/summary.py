@@ -141,8 +141,14 @@ def render_summary(summary: Summary) -> RenderableType:
     Args:
         summary: See :func:`summarise`.
     """
-    parts = (_row_table, _model_table, _said, _look_further)
+    parts = (_heading, _row_table, _model_table, _said, _look_further)
     return Group(*(part(summary) for part in parts))
+
+
+def _heading(summary: Summary) -> Text:
+    return Text(
+        f"As of {summary['as_of'][:16].replace('T', ' ')} UTC, run {summary['run_id']}\n", style="bold"
+    )
 
 
 def _plain_table(title: str, *columns: str) -> Table:
@@ -153,7 +159,7 @@ def _plain_table(title: str, *columns: str) -> Table:
 
 
 def _row_table(summary: Summary) -> Table:
-    table = _plain_table(f"Rows, as of {summary['as_of'][:16].replace('T', ' ')} UTC", "layer", "rows")
+    table = _plain_table("Rows", "layer", "rows")
     for layer, count in {**summary["rows"], "scored by this run": summary["scored"]}.items():
         table.add_row(layer, f"{count:,}")
     return table

@@ -107,7 +107,7 @@ def _ledger_table(ledger: pd.DataFrame) -> Html:
             pill(row.decision, "ok" if row.decision == "promoted" else "warning"),
             row.elected or "none",
             _move(row.champion_before, row.champion_after),
-            folded(f"{len(row.reasons)} reasons", row.reasons),
+            folded(f"reasons ({len(row.reasons)})", row.reasons),
         )
         for row in rows_of(ledger)
     )
