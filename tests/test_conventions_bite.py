@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
+
 from test_conventions import datasets_between, functions_of, in_memory
 
 

@@ -1,0 +1,107 @@
+"""What monitoring found: quality windows, alerts, profiles and drift with the vendor's columns."""
+
+from lakehouse_ml.lakehouse.contract import Column, Contract
+from lakehouse_ml.lakehouse.tables.columns import AS_OF, RUN_ID, WINDOW, number, text
+
+QUALITY_WINDOWS = Contract(
+    table="ops.quality_windows",
+    grain="complete 7-day window x model version",
+    key=("model_version", "window_start"),
+    columns=(
+        text("model_version", "Version in the registry"),
+        Column("window_start", "date", "First day", unit="UTC"),
+        Column("window_end", "date", "Day after the last day", unit="UTC"),
+        number("rows", "Predictions", "bigint", required=True),
+        number("labels", "Predictions with a label, or known never to get one", "bigint", required=True),
+        number("positives", "Positive labels", "bigint", required=True),
+        number("mean_score", "Mean probability"),
+        number("positive_rate", "Share of positive labels"),
+        *(
+            number(f"{metric}{end}", f"{description}{says}")
+            for metric, description in (
+                ("average_precision", "Average precision"),
+                ("roc_auc", "Area under the ROC curve"),
+                ("brier_loss", "Brier loss"),
+                ("cost", "Mean cost of the decisions"),
+            )
+            for end, says in (("", ""), ("_low", ", lower 95 %"), ("_high", ", upper 95 %"))
+        ),
+        Column("is_violation", "boolean", "A quality rule is broken"),
+        Column("broken_rules", "array<string>", "Names of the broken quality rules"),
+        RUN_ID,
+    ),
+    owner="data science",
+)
+
+ALERTS = Contract(
+    table="ops.alerts",
+    grain="alert or retrain decision of a run",
+    key=("alert_id",),
+    columns=(
+        text("alert_id", "SHA-256 over rule, subject and evidence: the same finding is one alert"),
+        text("rule", "Rule that fired"),
+        Column("severity", "string", "How urgent", rule="severity IN ('info', 'warning', 'critical')"),
+        text("subject", "Table, feature, source or model version"),
+        text("reason", "What was found, with values and limits"),
+        text("owner", "Who acts"),
+        RUN_ID,
+        AS_OF,
+    ),
+    owner="platform",
+)
+_DRIFT_DELTAS = ("count", "avg", "percent_null", "percent_zeros", "percent_distinct")
+
+PROFILE_METRICS = Contract(
+    table="ops.profile_metrics",
+    grain="column x window x model version; columns of the vendor's data profiling",
+    key=("model_version", "log_type", "window", "column_name"),
+    columns=(
+        text("model_version", "Champion whose frozen edges count"),
+        Column("log_type", "string", "Role of the window", rule="log_type IN ('INPUT', 'BASELINE')"),
+        WINDOW,
+        text("column_name", "Feature, or :table"),
+        text("data_type", "Spark SQL type"),
+        number("count", "Rows", "bigint", required=True),
+        number("num_nulls", "Missing values", "bigint", required=True),
+        number("percent_null", "Share of missing values, 0..100"),
+        number("num_zeros", "Zeros", "bigint"),
+        number("percent_zeros", "Share of zeros, 0..100"),
+        number("distinct_count", "Distinct values", "bigint"),
+        number("percent_distinct", "Share of distinct values, 0..100"),
+        number("avg", "Mean"),
+        number("stddev", "Standard deviation"),
+        number("min", "Smallest value"),
+        number("max", "Largest value"),
+        Column("edges", "array<double>", "Inner bin edges, frozen with the champion", required=False),
+        Column("bin_counts", "array<bigint>", "Rows per bin", required=False),
+        Column(
+            "frequent_items", "map<string,bigint>", "Rows by value of a categorical column", required=False
+        ),
+        RUN_ID,
+    ),
+    owner="data science",
+)
+
+DRIFT_METRICS = Contract(
+    table="ops.drift_metrics",
+    grain="column x window x reference x model version; columns of the vendor's data profiling",
+    key=("model_version", "drift_type", "window", "column_name"),
+    columns=(
+        text("model_version", "Champion whose frozen edges count"),
+        Column("drift_type", "string", "Reference", rule="drift_type IN ('BASELINE', 'CONSECUTIVE')"),
+        WINDOW,
+        Column("window_cmp", WINDOW.type, "Days of the reference", unit="UTC"),
+        text("column_name", "Feature"),
+        text("data_type", "Spark SQL type"),
+        *(number(f"{name}_delta", f"{name}: window minus reference") for name in _DRIFT_DELTAS),
+        number("js_distance", "Jensen-Shannon distance, base 2"),
+        Column("ks_test", "struct<statistic:double,pvalue:double>", "Over the bins", required=False),
+        number("wasserstein_distance", "Over bin centres, in the feature's unit"),
+        number("population_stability_index", "Shares floored at 1e-4"),
+        Column("chi_squared_test", "struct<statistic:double,pvalue:double>", "Of the counts", required=False),
+        number("tv_distance", "Total variation"),
+        number("l_infinity_distance", "Largest difference of shares"),
+        RUN_ID,
+    ),
+    owner="data science",
+)
