@@ -1,7 +1,5 @@
 """The evaluation pipeline's table of contents."""
 
-from functools import partial, update_wrapper
-
 from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.evaluation.compare import compare, store_evaluations, tabulate
@@ -16,87 +14,50 @@ from lakehouse_ml.pipelines.evaluation.plots import (
 )
 from lakehouse_ml.pipelines.evaluation.score import score
 from lakehouse_ml.pipelines.evaluation.tracking import log_evaluation
-from lakehouse_ml.use_case import UseCase
+from lakehouse_ml.use_case import UseCase, bound
+
+PLOTS = ["evaluation_roc", "evaluation_precision_recall", "evaluation_calibration", "evaluation_slices"]
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Candidates and champion in, what they are worth on the same rows out."""
     entities = f"recorded_gold_{use_case.entities}"
-    select = partial(holdout, label=use_case.labels.column)
-    measure_it = partial(measure, use_case=use_case)
-    return Pipeline(
-        [
-            Node(
-                func=update_wrapper(select, holdout),
-                inputs=["ml_candidates", "recorded_gold_features", "recorded_gold_labels", entities],
-                outputs="holdout_rows",
-                name="holdout",
-            ),
-            Node(
-                func=compared_models,
-                inputs=["ml_candidates", "before_ml_champion"],
-                outputs="compared_models",
-                name="compared_models",
-            ),
-            Node(
-                func=score, inputs=["holdout_rows", "compared_models"], outputs="holdout_scores", name="score"
-            ),
-            Node(
-                func=update_wrapper(measure_it, measure),
-                inputs=[
-                    "holdout_rows",
-                    "holdout_scores",
-                    "compared_models",
-                    "params:evaluation.measure",
-                    "params:random_seed",
-                ],
-                outputs="metric_draws",
-                name="measure",
-            ),
-            Node(
-                func=compare,
-                inputs=["metric_draws", "compared_models", "ml_candidates"],
-                outputs="evaluations",
-                name="compare",
-            ),
-            Node(
-                func=store_evaluations,
-                inputs=["evaluations", entities],
-                outputs="ml_evaluations",
-                name="store_evaluations",
-            ),
-            Node(func=tabulate, inputs="evaluations", outputs="evaluation_table", name="tabulate"),
-            Node(
-                func=plot_roc,
-                inputs=["holdout_rows", "holdout_scores"],
-                outputs="evaluation_roc",
-                name="plot_roc",
-            ),
-            Node(
-                func=plot_precision_recall,
-                inputs=["holdout_rows", "holdout_scores"],
-                outputs="evaluation_precision_recall",
-                name="plot_precision_recall",
-            ),
-            Node(
-                func=plot_calibration,
-                inputs=["holdout_rows", "holdout_scores"],
-                outputs="evaluation_calibration",
-                name="plot_calibration",
-            ),
-            Node(func=plot_slices, inputs="evaluations", outputs="evaluation_slices", name="plot_slices"),
-            Node(
-                func=log_evaluation,
-                inputs=[
-                    "ml_candidates",
-                    "evaluations",
-                    "evaluation_roc",
-                    "evaluation_precision_recall",
-                    "evaluation_calibration",
-                    "evaluation_slices",
-                ],
-                outputs=None,
-                name="log_evaluation",
-            ),
-        ]
-    )
+    return Pipeline([*_score_nodes(use_case, entities), *_result_nodes(entities), *_plot_nodes()])
+
+
+def _score_nodes(use_case: UseCase, entities: str) -> list[Node]:
+    rows = ["ml_candidates", "recorded_gold_features", "recorded_gold_labels", entities]
+    scored = ["holdout_rows", "holdout_scores", "compared_models"]
+    params = ["params:evaluation.measure", "params:random_seed"]
+    return [
+        Node(bound(holdout, label=use_case.labels.column), rows, "holdout_rows", name="holdout"),
+        Node(
+            compared_models,
+            ["ml_candidates", "before_ml_champion"],
+            "compared_models",
+            name="compared_models",
+        ),
+        Node(score, ["holdout_rows", "compared_models"], "holdout_scores", name="score"),
+        Node(bound(measure, use_case=use_case), [*scored, *params], "metric_draws", name="measure"),
+    ]
+
+
+def _result_nodes(entities: str) -> list[Node]:
+    compared = ["metric_draws", "compared_models", "ml_candidates"]
+    return [
+        Node(compare, compared, "evaluations", name="compare"),
+        Node(store_evaluations, ["evaluations", entities], "ml_evaluations", name="store_evaluations"),
+        Node(tabulate, "evaluations", "evaluation_table", name="tabulate"),
+    ]
+
+
+def _plot_nodes() -> list[Node]:
+    scored = ["holdout_rows", "holdout_scores"]
+    roc, precision, calibration, slices = PLOTS
+    return [
+        Node(plot_roc, scored, roc, name="plot_roc"),
+        Node(plot_precision_recall, scored, precision, name="plot_precision_recall"),
+        Node(plot_calibration, scored, calibration, name="plot_calibration"),
+        Node(plot_slices, "evaluations", slices, name="plot_slices"),
+        Node(log_evaluation, ["ml_candidates", "evaluations", *PLOTS], None, name="log_evaluation"),
+    ]

@@ -13,56 +13,42 @@ from lakehouse_ml.use_case import UseCase, bound
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Every landed line into silver or quarantine, once."""
     sources = tuple(contract.name for contract in use_case.sources)
+    find = Node(
+        func=bound(find_new_files, sources=sources),
+        inputs=["landing_files", "before_ops_ingestion_log"],
+        outputs=["new_files", "listed_files"],
+        name="find_new_files",
+    )
+    by_source = (node for contract in use_case.sources for node in _source_nodes(contract))
+    return Pipeline([find, *by_source, *_account_nodes(use_case, sources), *_run_nodes(sources)])
+
+
+def _account_nodes(use_case: UseCase, sources: tuple[str, ...]) -> list[Node]:
     checked = [f"checked_{source}" for source in sources]
     silver = [f"silver_{source}" for source in sources]
-    return Pipeline(
-        [
-            Node(
-                func=bound(find_new_files, sources=sources),
-                inputs=["landing_files", "before_ops_ingestion_log"],
-                outputs=["new_files", "listed_files"],
-                name="find_new_files",
-            ),
-            *(node for contract in use_case.sources for node in _source_nodes(contract)),
-            Node(
-                func=bound(quarantine, sources=sources),
-                inputs=checked,
-                outputs="quarantine_lines",
-                name="quarantine",
-            ),
-            Node(
-                func=bound(log_files, sources=use_case.sources),
-                inputs=[
-                    "new_files",
-                    "listed_files",
-                    "landing_files",
-                    "quarantine_lines",
-                    *checked,
-                    *silver,
-                ],
-                outputs="ops_ingestion_log",
-                name="log_files",
-            ),
-            Node(
-                func=open_run,
-                inputs=[
-                    "ops_ingestion_log",
-                    "new_files",
-                    "before_ops_runs",
-                    "table_versions",
-                    "params:as_of",
-                ],
-                outputs="run",
-                name="open_run",
-            ),
-            Node(
-                func=bound(mark_progress, sources=sources),
-                inputs=["run", "ops_ingestion_log"],
-                outputs="progress_of_ingestion",
-                name="mark_ingestion_progress",
-            ),
-        ]
-    )
+    listed = ["new_files", "listed_files", "landing_files"]
+    return [
+        Node(bound(quarantine, sources=sources), checked, "quarantine_lines", name="quarantine"),
+        Node(
+            func=bound(log_files, sources=use_case.sources),
+            inputs=[*listed, "quarantine_lines", *checked, *silver],
+            outputs="ops_ingestion_log",
+            name="log_files",
+        ),
+    ]
+
+
+def _run_nodes(sources: tuple[str, ...]) -> list[Node]:
+    state = ["ops_ingestion_log", "new_files", "before_ops_runs", "table_versions"]
+    return [
+        Node(open_run, [*state, "params:as_of"], "run", name="open_run"),
+        Node(
+            func=bound(mark_progress, sources=sources),
+            inputs=["run", "ops_ingestion_log"],
+            outputs="progress_of_ingestion",
+            name="mark_ingestion_progress",
+        ),
+    ]
 
 
 def _source_nodes(contract: Contract) -> list[Node]:
