@@ -37,4 +37,5 @@ def labelled_rows(features: DataFrame, labels: DataFrame, label: str, known_unti
         ``label_known_at`` (UTC) of the revision it is taken from. Keys that will never get one are dropped.
     """
     known = latest_labels(labels, known_until).where(F.col(label).isNotNull())
-    return features.join(known.select("key", label, "label_known_at"), "key")
+    # Labels are narrow and features wide: sending the labels round beats shuffling both.
+    return features.join(F.broadcast(known.select("key", label, "label_known_at")), "key")

@@ -1,6 +1,6 @@
 """The rows on which all models are measured."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pandas as pd
@@ -37,7 +37,9 @@ def holdout(
     described = features.where(asked).join(
         entities.where(asked).select("key", *_only_in(entities, features)), "key"
     )
-    rows = labelled_rows(described, labels, label, now).withColumnRenamed(label, "label").toPandas()
+    # No answer is known before its question, so older labels need not be read.
+    answers = labels.where(F.col("label_known_at") >= F.lit(datetime.combine(start, time(), UTC)))
+    rows = labelled_rows(described, answers, label, now).withColumnRenamed(label, "label").toPandas()
     if rows.empty:
         raise ValueError(
             f"No labelled row in the holdout from {start} to {end}: land its days (`kedro land --until ...`), or "
