@@ -75,7 +75,8 @@ def arrivals(
         airports: ``silver.airports``.
     """
     asked = with_region(questions(flights), airports, "predict_us")
-    records = with_region(flight_records(timetable, movements, *EVENTS), airports, "published_us")
+    records = flight_records(timetable, movements, *EVENTS).drop("tail_number")
+    records = with_region(records, airports, "published_us")
     return by_day_blocks(asked, records, arrivals_in_block, schema_of(CONTRACT), LOOKBACK, BLOCK)
 
 

@@ -106,7 +106,9 @@ def lateness(flights: DataFrame, timetable: DataFrame, movements: DataFrame) -> 
         timetable: ``silver.timetable``, revisions published within the lookback.
         movements: ``silver.movements``, revisions published within the lookback.
     """
-    records = flight_records(timetable, movements, "departure", "cancellation")
+    records = flight_records(timetable, movements, "departure", "cancellation").drop(
+        "tail_number", "event_us"
+    )
     return by_day_blocks(questions(flights), records, lateness_in_block, schema_of(CONTRACT), LOOKBACK, BLOCK)
 
 
