@@ -1,5 +1,6 @@
 """A table of the lakehouse as a Kedro dataset: contract, creation, idempotent writes, changes."""
 
+import json
 from importlib import import_module
 from typing import Any, Literal, NoReturn
 
@@ -16,7 +17,11 @@ from lakehouse_ml.lakehouse.overlap import overlapping
 Mode = Literal["read", "append", "insert", "replace"]
 
 FINGERPRINT = "lakehouse_ml.contract"
+# The rules as the contract has them: Delta words its constraints anew, so those do not tell what changed.
+RULES = "lakehouse_ml.rules"
 CHECK = "delta.constraints."
+# What builds a layer again.
+REFRESH = {"silver": "silver", "quarantine": "silver", "gold": "gold"}
 PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     # Models and predictions name versions, and a layer that is built again reads its input from the first one.
@@ -160,11 +165,11 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             return
         partitions = f"PARTITIONED BY (`{self.contract.day}`)" if self.mode == "replace" else ""
         checks = {CHECK + name: sql for name, sql in self.contract.checks.items()}
-        properties = PROPERTIES | {FINGERPRINT: self.contract.fingerprint} | checks
-        listed = ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in properties.items())
+        own = {FINGERPRINT: self.contract.fingerprint, RULES: json.dumps(self.contract.checks)}
+        self.lakehouse.clear_unborn(self.table)
         get_spark().sql(
             f"CREATE TABLE IF NOT EXISTS {self.identifier} ({self.contract.ddl}) USING delta {partitions} "
-            f"COMMENT {sql_text(self.contract.grain)} TBLPROPERTIES ({listed})"
+            f"COMMENT {sql_text(self.contract.grain)} TBLPROPERTIES ({_listed(PROPERTIES | own | checks)})"
         )
         self._is_checked = True
 
@@ -176,39 +181,48 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         if stored.get(FINGERPRINT) != self.contract.fingerprint:
             self._refuse_stored_contract()
         if self.mode != "read":
-            self._sync_checks({k.removeprefix(CHECK): v for k, v in stored.items() if k.startswith(CHECK)})
+            self._sync_checks(json.loads(stored.get(RULES, "{}")))
         self._is_checked = True
 
     def _refuse_stored_contract(self) -> NoReturn:
         raise ContractError(
             f"Table {self.lakehouse.catalog}.{self.table} was written by another contract than the code's: "
-            f"rebuild it with `kedro refresh --layer {self._layer}`."
+            f"{self._way_out}."
         )
 
     @property
-    def _layer(self) -> str:
-        return self.table.split(".", 1)[0]
+    def _way_out(self) -> str:
+        layer = REFRESH.get(self.table.split(".", 1)[0])
+        if layer is not None:
+            return f"build it again with `kedro refresh --layer {layer}`"
+        return "nothing builds it again, so take its contract back, or move the table away to begin it anew"
 
     def _sync_checks(self, stored: dict[str, str]) -> None:
-        """Make the CHECK constraints those of the contract.
+        """Make the CHECK constraints those of the contract; killed in between, the next call begins again.
+
+        Args:
+            stored: Rules by name, as they were when the constraints were last made.
 
         Raises:
             ContractError: A stored row breaks a new rule.
         """
-        wanted = {name.lower(): sql for name, sql in self.contract.checks.items()}
-        spark = get_spark()
-        for name in (name for name, sql in stored.items() if wanted.get(name) != sql):
-            spark.sql(f"ALTER TABLE {self.identifier} DROP CONSTRAINT `{name}`")
-        for name in (name for name, sql in wanted.items() if stored.get(name) != sql):
-            self._add_check(name, wanted[name])
+        wanted, spark = self.contract.checks, get_spark()
+        if stored == wanted:
+            return
+        for name in (name for name in stored | wanted if stored.get(name) != wanted.get(name)):
+            spark.sql(f"ALTER TABLE {self.identifier} DROP CONSTRAINT IF EXISTS `{name}`")
+            if name in wanted:
+                self._add_check(name, wanted[name])
+        rules = _listed({RULES: json.dumps(wanted)})
+        spark.sql(f"ALTER TABLE {self.identifier} SET TBLPROPERTIES ({rules})")
 
     def _add_check(self, name: str, sql: str) -> None:
         try:
             get_spark().sql(f"ALTER TABLE {self.identifier} ADD CONSTRAINT `{name}` CHECK ({sql})")
         except AnalysisException as error:
             raise ContractError(
-                f"{self.lakehouse.catalog}.{self.table}: the rule {name} ({sql}) is new, and cannot hold for the "
-                f"stored rows; build them again under it with `kedro refresh --layer {self._layer}`"
+                f"{self.lakehouse.catalog}.{self.table}: the rule {name} ({sql}) is new, and does not hold for the "
+                f"stored rows: {self._way_out}"
             ) from error
 
     def _exists(self) -> bool:
@@ -216,3 +230,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"table": f"{self.lakehouse.catalog}.{self.table}", "mode": self.mode}
+
+
+def _listed(properties: dict[str, str]) -> str:
+    return ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in properties.items())

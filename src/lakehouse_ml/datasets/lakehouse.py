@@ -1,5 +1,6 @@
 """Where the environment's tables are: the only code that knows whether a table is a folder or a Unity Catalog name."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,12 @@ class Lakehouse:
             return -1
         history = get_spark().sql(f"DESCRIBE HISTORY {self.table(table)} LIMIT 1")
         return int(history.collect()[0]["version"])
+
+    def clear_unborn(self, table: str) -> None:
+        """Remove the log without a version that a killed creation left: Delta takes it for a table."""
+        log = self.path(table) / "_delta_log"
+        if self.platform == "local" and log.is_dir() and not self.exists(table):
+            shutil.rmtree(log)
 
     def _logged_version(self, table: str) -> int:
         log = self.path(table) / "_delta_log"
