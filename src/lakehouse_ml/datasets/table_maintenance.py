@@ -8,7 +8,7 @@ from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
 
 
-class TableMaintenance(AbstractDataset[dict[str, int], dict[str, dict[str, int]]]):
+class TableMaintenance(AbstractDataset[dict[str, int | None], dict[str, dict[str, int]]]):
     """Saving compacts tables and removes files that no kept version needs; loading tells the tables' sizes.
 
     Args:
@@ -24,16 +24,17 @@ class TableMaintenance(AbstractDataset[dict[str, int], dict[str, dict[str, int]]
         self.metadata = metadata
         self._tables: tuple[str, ...] = ()
 
-    def save(self, data: dict[str, int]) -> None:
+    def save(self, data: dict[str, int | None]) -> None:
         """Compact and clean.
 
         Args:
-            data: Hours that removed files are kept, by ``<schema>.<table>``.
+            data: Hours that removed files are kept, by ``<schema>.<table>``; None: for ever.
         """
         spark = get_spark()
         for table, hours in data.items():
             spark.sql(f"OPTIMIZE {self.lakehouse.table(table)}")
-            spark.sql(f"VACUUM {self.lakehouse.table(table)} RETAIN {hours} HOURS")
+            if hours is not None:
+                spark.sql(f"VACUUM {self.lakehouse.table(table)} RETAIN {hours} HOURS")
         self._tables = tuple(data)
 
     def load(self) -> dict[str, dict[str, int]]:

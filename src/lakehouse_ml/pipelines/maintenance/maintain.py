@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# A layer that is built again reads all versions of the one before it, so their files are never removed.
+_READ_BY_VERSION = ("bronze.", "silver.")
+
 
 class MaintenanceParams(BaseModel):
     """How tables are kept.
@@ -16,9 +19,12 @@ class MaintenanceParams(BaseModel):
     retain_hours: int = Field(ge=168)
 
 
-def plan_maintenance(table_versions: dict[str, int], params: MaintenanceParams) -> dict[str, int]:
-    """Hours that removed files are kept, by table: every table of the environment that exists."""
-    return dict.fromkeys(sorted(table_versions), params.retain_hours)
+def plan_maintenance(table_versions: dict[str, int], params: MaintenanceParams) -> dict[str, int | None]:
+    """Hours that removed files are kept, None for ever, by table: every table of the environment that exists."""
+    return {
+        table: None if table.startswith(_READ_BY_VERSION) else params.retain_hours
+        for table in sorted(table_versions)
+    }
 
 
 def report_sizes(sizes: dict[str, dict[str, int]]) -> list[dict[str, int | str]]:
