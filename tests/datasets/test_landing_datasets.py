@@ -1,0 +1,50 @@
+import pytest
+from kedro.io import DatasetError
+
+from lakehouse_ml.datasets import LandingFiles, LandingListing
+
+
+@pytest.fixture
+def listing(tmp_path) -> LandingListing:
+    return LandingListing(catalog="dev", root=str(tmp_path))
+
+
+def land(tmp_path, file: str, content: bytes = b"x") -> None:
+    path = tmp_path / "dev" / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def test_files_are_listed_in_order_of_source_and_period_with_their_size(listing, tmp_path):
+    land(tmp_path, "weather/2013-01-02.jsonl.gz", b"1234")
+    land(tmp_path, "weather/2013-01-01.jsonl.gz", b"")
+    land(tmp_path, "planes/2013-01-01T05.jsonl.gz")
+    assert [(file.file, file.size_bytes) for file in listing.load()] == [
+        ("planes/2013-01-01T05.jsonl.gz", 1),
+        ("weather/2013-01-01.jsonl.gz", 0),
+        ("weather/2013-01-02.jsonl.gz", 4),
+    ]
+
+
+def test_files_that_are_still_written_and_those_beside_the_sources_are_passed_over(listing, tmp_path):
+    land(tmp_path, "weather/.2013-01-01.jsonl.gz.part")
+    land(tmp_path, "weather/_SUCCESS")
+    land(tmp_path, "_manifest.json")
+    assert listing.load() == []
+
+
+def test_no_landing_folder_is_an_error_with_the_command_that_makes_one(listing):
+    with pytest.raises(
+        DatasetError, match=r"No landing folder .*dev: play the feed with `kedro land --env=dev"
+    ):
+        listing.load()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [LandingListing, lambda **address: LandingFiles(source="weather", **address)],
+    ids=["listing", "files"],
+)
+def test_nobody_writes_to_the_landing_folder(make, tmp_path):
+    with pytest.raises(DatasetError, match="read-only"):
+        make(catalog="dev", root=str(tmp_path)).save([])

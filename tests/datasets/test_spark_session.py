@@ -1,0 +1,20 @@
+import pytest
+
+from lakehouse_ml.datasets.session import JavaMissingError, configure_spark, get_spark
+
+
+@pytest.fixture
+def no_session(monkeypatch):
+    monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: None)
+    monkeypatch.setattr("lakehouse_ml.datasets.session._settings", {})
+
+
+def test_without_java_a_session_is_refused_with_the_one_sentence(no_session, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    configure_spark({"spark.master": "local[2]"})
+    with pytest.raises(JavaMissingError, match="no `java` is on the PATH: install a JDK 17"):
+        get_spark()
+
+
+def test_the_running_session_is_everybodys(spark):
+    assert get_spark() is spark

@@ -1,0 +1,67 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lakehouse_ml.hooks.session import (
+    RunLockedError,
+    UnknownParameterError,
+    refuse_unknown_parameters,
+    take_lock,
+)
+
+READ = ("params:training.tuning", "params:training.enough", "params:as_of", "gold_features")
+HOLD = """
+import sys, time
+from pathlib import Path
+from lakehouse_ml.hooks.session import take_lock
+lock = take_lock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_parameters_that_a_node_reads_pass():
+    refuse_unknown_parameters(["training", "as_of", "mlflow_run_id"], READ)
+
+
+def test_a_misspelt_parameter_is_named_with_the_nearest_one():
+    with pytest.raises(UnknownParameterError) as refused:
+        refuse_unknown_parameters(["trainig", "as_of"], READ)
+    assert str(refused.value) == "parameter trainig: nothing reads it; did you mean training?"
+
+
+def test_a_parameter_like_no_other_is_named_with_those_that_exist():
+    with pytest.raises(
+        UnknownParameterError, match="parameter zebra: nothing reads it; known are as_of, training"
+    ):
+        refuse_unknown_parameters(["zebra"], READ)
+
+
+def test_a_dataset_is_no_parameter():
+    with pytest.raises(UnknownParameterError, match="gold_features"):
+        refuse_unknown_parameters(["gold_features"], READ)
+
+
+def test_a_second_run_is_refused_while_another_process_holds_the_lock_and_free_once_that_is_killed(tmp_path):
+    folder = tmp_path / "staging"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunLockedError) as refused:
+            take_lock(folder)
+        assert "Another run is at work in environment staging" in str(refused.value)
+        assert "wait until it ends" in str(refused.value)
+        take_lock(tmp_path / "dev").release()
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        holder.stdout.close()
+    take_lock(folder).release()
+
+
+def test_a_released_lock_can_be_taken_again(tmp_path):
+    take_lock(tmp_path).release()
+    take_lock(tmp_path).release()
