@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
+from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from pyspark.sql import SparkSession
 
@@ -24,13 +26,28 @@ LOOP = (ingestion, feature_engineering, training, evaluation, promotion, inferen
 DAILY = (ingestion, feature_engineering, inference, monitoring)
 
 
+class Shop(Project):
+    """The real conf, but for the values that name sources and features of flights."""
+
+    def config_loader(self, params: dict[str, Any] | None = None) -> OmegaConfigLoader:
+        loader = super().config_loader(params)
+        parameters = loader["parameters"]
+        parameters["monitoring"]["data"]["max_hours"] = {"visits": 30, "sales": 30}
+        parameters["monitoring"]["drift"]["rules"][0] |= {
+            "features": ["shop_name", "pages_seen"],
+            "but_not": [],
+        }
+        loader["parameters"] = parameters
+        return loader
+
+
 @pytest.fixture(scope="module")
 def shop(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Project, DataCatalog]]:
     """The loop over seventy days, then a day more."""
     folder = tmp_path_factory.mktemp("shop")
-    project = Project(folder, toy.USE_CASE, contracts="toy.CONTRACTS", model_name="sale")
+    project = Shop(folder, toy.USE_CASE, contracts="toy.CONTRACTS", model_name="sale")
     toy.play(project.landing, range(70))
     (folder / "mlflow").mkdir()
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow/test.db")
