@@ -82,7 +82,10 @@ def test_the_summary_tells_models_decision_and_where_to_look(loop: tuple[Path, s
 
 def test_the_report_is_one_page_that_needs_no_network(loop: tuple[Path, str, str]) -> None:
     page = (loop[0] / "data/reporting/test/report.html").read_text()
-    assert not re.search(r"""(src|href)=["']https?://""", page)
+    # The inlined plotting library holds addresses that it never opens; the page's own markup must hold none.
+    markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
+    assert len(markup) < len(page) / 2
+    assert not re.search(r"""(src|href)=["']https?://""", markup)
 
 
 def test_restricted_values_reach_no_report(loop: tuple[Path, str, str]) -> None:
