@@ -94,7 +94,7 @@ def test_restricted_values_reach_no_report(loop: tuple[Path, str, str]) -> None:
     )
     for path in (loop[0] / "data/reporting").rglob("*"):
         if path.is_file():
-            assert not tails & set(re.findall(r"\bN[0-9A-Z]{4,5}\b", path.read_text())), path
+            assert not tails & set(re.findall(r"\bN[0-9A-Z]{4,5}\b", path.read_text(errors="replace"))), path
 
 
 def test_the_notebook_runs_through_the_catalog(
