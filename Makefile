@@ -10,8 +10,8 @@ N      ?= 200
 export DO_NOT_TRACK = 1
 export SPARK_LOCAL_IP = 127.0.0.1
 export GIT_PYTHON_REFRESH = quiet
-# Threads that wait must not take the cores from those that work.
-export OMP_WAIT_POLICY = PASSIVE
+# Every command and every Spark worker starts Python anew: compiled once, they start in half the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test java env jars lint unit chaos bench pins clean

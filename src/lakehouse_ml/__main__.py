@@ -7,6 +7,8 @@ from typing import Any
 from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
 
+from lakehouse_ml.quiet import quiet
+
 
 def main(*args: Any, **kwargs: Any) -> Any:
     """Run the pipelines that the arguments name; returns what the run returns.
@@ -14,6 +16,7 @@ def main(*args: Any, **kwargs: Any) -> Any:
     Raises:
         SystemExit: On the command line, with Kedro's exit code.
     """
+    quiet()
     configure_project(Path(__file__).parent.name)
     kwargs.setdefault("standalone_mode", not hasattr(sys, "ps1"))
     return run(*args, **kwargs)

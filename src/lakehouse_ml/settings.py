@@ -1,9 +1,5 @@
 """Kedro's settings."""
 
-import logging
-import os
-import warnings
-
 from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.hooks import EventLogHooks, ProgressHooks, SessionHooks
@@ -21,10 +17,3 @@ CONFIG_LOADER_ARGS = {
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks())
-
-# kedro-mlflow's model class lacks type hints, of which MLflow complains at every start of every command.
-warnings.filterwarnings("ignore", message=".*type hints to the `predict` method")
-logging.getLogger("mlflow.types.type_hints").setLevel(logging.ERROR)
-
-# Its bars would run through ours.
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

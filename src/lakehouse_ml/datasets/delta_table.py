@@ -13,6 +13,7 @@ from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.lakehouse.contract import Contract, ContractError, sql_text
 from lakehouse_ml.lakehouse.overlap import overlapping
+from lakehouse_ml.lakehouse.persisted import persisted_meanwhile
 
 Mode = Literal["read", "append", "insert", "replace"]
 
@@ -147,12 +148,21 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self.lakehouse.start_stream(writer, self.table).awaitTermination()
 
     def _insert(self, frame: DataFrame) -> None:
-        key, day = list(self.contract.row_key), self.contract.day
-        if self.lakehouse.version(self.table) > 0:
-            stored = overlapping(get_spark().read.table(self.identifier), frame, day)
-            frame = frame.join(stored.select(*key), key, "left_anti")
-        # Files that each hold a stretch of days let every later scan skip the others.
-        self._append(frame.repartitionByRange(F.col(day)) if day else frame)
+        # Asked whether there is any, for its days, for ranges of them, and for its rows: computed once.
+        with persisted_meanwhile(frame) as rows:
+            if rows.isEmpty():
+                return
+            missing, day = self._missing(rows), self.contract.day
+            # Files that each hold a stretch of days let every later scan skip the others.
+            self._append(missing.repartitionByRange(F.col(day)) if day else missing)
+
+    def _missing(self, rows: DataFrame) -> DataFrame:
+        """The rows whose key the table does not hold."""
+        key = list(self.contract.row_key)
+        if self.lakehouse.version(self.table) == 0:
+            return rows
+        stored = overlapping(get_spark().read.table(self.identifier), rows, self.contract.day)
+        return rows.join(stored.select(*key), key, "left_anti")
 
     def _replace_days(self, frame: DataFrame) -> None:
         frame.write.format("delta").mode("overwrite").option("partitionOverwriteMode", "dynamic").saveAsTable(

@@ -12,13 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from lakehouse_ml.pipelines.monitoring.summary import render_summary
 
 SUMMARY = "reporting_summary"
+LOG_WIDTH = 120
 
 
 class ProgressHooks:
     """A progress bar on a terminal, nothing elsewhere; the run's summary on both."""
 
     def __init__(self) -> None:
-        self._console = Console()
+        console = Console()
+        # A log has no width of its own.
+        self._console = console if console.is_terminal else Console(width=LOG_WIDTH)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 

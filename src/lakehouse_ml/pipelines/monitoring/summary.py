@@ -1,6 +1,7 @@
 """The short account of a run: what the terminal shows at its end."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -26,7 +27,7 @@ Summary = Mapping[str, Any]
 
 
 class LookFurther(Params):
-    """Where to look next: what one finds there, and the command or path."""
+    """Where to look next: what one finds there, and the command or path; ``{next_week}`` is the day a week on."""
 
     what: str
     where: str
@@ -111,8 +112,13 @@ def summarise(
             "is_due": standing.decision.is_due,
             "reasons": [reason.text for reason in standing.decision.reasons],
         },
-        "look_further": [entry.model_dump() for entry in params.look_further],
+        "look_further": [_at(entry, run.as_of) for entry in params.look_further],
     }
+
+
+def _at(entry: LookFurther, as_of: datetime) -> dict[str, str]:
+    next_week = f"{as_of + timedelta(days=7):%Y-%m-%d}"
+    return {"what": entry.what, "where": entry.where.format(next_week=next_week)}
 
 
 def _models(evaluation: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -154,7 +160,7 @@ def _heading(summary: Summary) -> Text:
 def _plain_table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left")
+        table.add_column(column, justify="right" if place else "left", no_wrap=True)
     return table
 
 
@@ -197,15 +203,11 @@ def _said(summary: Summary) -> Text:
     return text
 
 
-def _look_further(summary: Summary) -> Table:
-    table = Table(
-        title="Look further",
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE,
-        pad_edge=False,
-        show_header=False,
-    )
+def _look_further(summary: Summary) -> Text:
+    # Left to the terminal to break, so that a command can be copied whole.
+    text = Text("Look further\n", style="bold", no_wrap=True, overflow="ignore")
     for entry in summary["look_further"]:
-        table.add_row(entry["what"], Text(entry["where"], style="cyan"))
-    return table
+        text.append(f"  {entry['what']:<20} ", style="not bold").append(
+            f"{entry['where']}\n", style="not bold cyan"
+        )
+    return text
