@@ -148,21 +148,22 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self.lakehouse.start_stream(writer, self.table).awaitTermination()
 
     def _insert(self, frame: DataFrame) -> None:
-        # Asked whether there is any, for its days, for ranges of them, and for its rows: computed once.
+        # Read for its range of days, and again to be written.
         with persisted_meanwhile(frame) as rows:
-            if rows.isEmpty():
-                return
-            missing, day = self._missing(rows), self.contract.day
-            # Files that each hold a stretch of days let every later scan skip the others.
-            self._append(missing.repartitionByRange(F.col(day)) if day else missing)
+            missing = self._by_day(rows) if self.lakehouse.version(self.table) == 0 else self._missing(rows)
+            if missing is not None:
+                self._append(missing)
 
-    def _missing(self, rows: DataFrame) -> DataFrame:
-        """The rows whose key the table does not hold."""
+    def _by_day(self, rows: DataFrame) -> DataFrame:
+        """In files that each hold a stretch of days, so that later scans skip most; later inserts are short anyway."""
+        day = self.contract.day
+        return rows if day is None else rows.repartitionByRange(F.col(day))
+
+    def _missing(self, rows: DataFrame) -> DataFrame | None:
+        """The rows whose key the table does not hold; None when there are no rows at all."""
         key = list(self.contract.row_key)
-        if self.lakehouse.version(self.table) == 0:
-            return rows
         stored = overlapping(get_spark().read.table(self.identifier), rows, self.contract.day)
-        return rows.join(stored.select(*key), key, "left_anti")
+        return None if stored is None else rows.join(stored.select(*key), key, "left_anti")
 
     def _replace_days(self, frame: DataFrame) -> None:
         frame.write.format("delta").mode("overwrite").option("partitionOverwriteMode", "dynamic").saveAsTable(

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer, make_column_selector
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from lakehouse_ml.use_case import Costs, Estimator, Params
+
+if TYPE_CHECKING:
+    # Every Spark worker that builds a feature imports the use case: scikit-learn would cost each of them a second.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import Pipeline
 
 # A passenger who is not warned loses more than one who is warned in vain.
 COSTS = Costs(false_alarm=1.0, miss=3.0)
@@ -28,8 +27,14 @@ def logistic_space(trial: Any) -> dict[str, Any]:
     return {"C": trial.suggest_float("C", 1e-4, 1.0, log=True)}
 
 
-def logistic(params: Params, seed: int) -> Pipeline:
+def logistic(params: Params, seed: int) -> "Pipeline":
     """Logistic regression over scaled numbers, flags of missing values and one column per category."""
+    from sklearn.compose import ColumnTransformer, make_column_selector
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
     numbers = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
     )
@@ -57,8 +62,10 @@ def trees_space(trial: Any) -> dict[str, Any]:
     }
 
 
-def trees(params: Params, seed: int) -> HistGradientBoostingClassifier:
+def trees(params: Params, seed: int) -> "HistGradientBoostingClassifier":
     """Gradient-boosted trees; missing values and categories are split on as they are."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     return HistGradientBoostingClassifier(
         **params, categorical_features="from_dtype", early_stopping=False, random_state=seed
     )

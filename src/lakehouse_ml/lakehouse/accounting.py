@@ -1,5 +1,9 @@
 """What became of landed lines, counted in the tables that were written."""
 
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import NamedTuple
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -7,30 +11,62 @@ from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.lakehouse.overlap import overlapping
 
 NAMES = ("warnings", "broken_rules")
+_POSITION = ("_file", "_line_no")
 
 
-def outcomes(lines: DataFrame, silver: DataFrame, contract: Contract) -> DataFrame:
-    """Whether silver holds each line's record, from this line or from another one.
+class SourceLines(NamedTuple):
+    """What came of one source, and what is stored of it.
+
+    Attributes:
+        contract: Its contract.
+        checked: Checked lines.
+        silver: Its silver table as written.
+    """
+
+    contract: Contract
+    checked: DataFrame
+    silver: DataFrame
+
+
+def lines_by_source(frames: Sequence[DataFrame], sources: Sequence[Contract]) -> list[SourceLines]:
+    """The frames of a node, put together by source.
 
     Args:
-        lines: Checked lines of one source.
-        silver: The source's silver table as written.
-        contract: Its contract.
+        frames: Checked lines of every source, then silver of every source as written.
+        sources: The sources' silver contracts, in the same order.
+    """
+    checked, silver = frames[: len(sources)], frames[len(sources) :]
+    return [SourceLines(*part) for part in zip(sources, checked, silver, strict=True)]
+
+
+def outcomes(parts: Sequence[SourceLines]) -> DataFrame:
+    """Whether silver holds each line's record, from this line or from another one.
 
     Returns:
         One row per line: file, is_accepted, is_duplicate, is_rejected, warnings, broken_rules.
     """
-    is_valid = F.size("broken_rules") == 0
-    stored = overlapping(silver, lines.where(is_valid), contract.day)
-    stored = stored.select("_revision", F.struct("_file", "_line_no").alias("_stored"))
-    is_own = F.col("_stored") == F.struct("_file", "_line_no")
-    return lines.join(stored, "_revision", "left").select(
+    lines = _of_all((part, part.checked.select(*_POSITION, "_revision", *NAMES)) for part in parts)
+    stored = _of_all((part, _stored(part)) for part in parts)
+    is_valid, is_own = F.size("broken_rules") == 0, F.col("_stored") == F.struct(*_POSITION)
+    return lines.join(stored, ["source", "_revision"], "left").select(
         F.col("_file").alias("file"),
         (is_valid & is_own).alias("is_accepted"),
         (is_valid & ~is_own).alias("is_duplicate"),
         (~is_valid).alias("is_rejected"),
         *NAMES,
     )
+
+
+def _stored(part: SourceLines) -> DataFrame:
+    """The stored records that the lines can be: _revision, _stored (file and line that it came from)."""
+    near = overlapping(part.silver, part.checked.where(F.size("broken_rules") == 0), part.contract.day)
+    near = part.silver.limit(0) if near is None else near
+    return near.select("_revision", F.struct(*_POSITION).alias("_stored"))
+
+
+def _of_all(frames: Iterable[tuple[SourceLines, DataFrame]]) -> DataFrame:
+    named = (frame.withColumn("source", F.lit(part.contract.name)) for part, frame in frames)
+    return reduce(DataFrame.unionByName, named)
 
 
 def counts_by_file(line_outcomes: DataFrame) -> DataFrame:

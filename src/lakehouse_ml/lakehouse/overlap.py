@@ -4,18 +4,21 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def overlapping(stored: DataFrame, frame: DataFrame, day: str | None) -> DataFrame:
-    """The stored rows within the frame's range of ``day``.
+def overlapping(stored: DataFrame, frame: DataFrame, day: str | None) -> DataFrame | None:
+    """The stored rows within the frame's range of ``day``; None: the frame is empty and touches nothing.
 
-    The range enters as literals, so that files outside of it are not even opened. None where the frame is empty.
+    The range enters as literals, so that files outside of it are not even opened.
 
     Args:
         stored: A stored table.
         frame: New rows.
         day: Date or timestamp column of both; None: the table has none, all rows can be touched.
     """
+    place = F.lit("any") if day is None else F.col(day)
+    first, last = frame.agg(F.min(place).cast("string"), F.max(place).cast("string")).collect()[0]
+    if first is None:
+        return None
     if day is None:
         return stored
-    first, last = frame.agg(F.min(day).cast("string"), F.max(day).cast("string")).collect()[0]
     kind = dict(stored.dtypes)[day]
     return stored.where(F.col(day).between(F.lit(first).cast(kind), F.lit(last).cast(kind)))

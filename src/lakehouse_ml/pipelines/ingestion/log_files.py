@@ -1,12 +1,18 @@
 """What became of every line of every new file."""
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterator, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse_ml.lakehouse.accounting import NAMES, counts_by_file, outcomes, status
+from lakehouse_ml.lakehouse.accounting import (
+    NAMES,
+    SourceLines,
+    counts_by_file,
+    lines_by_source,
+    outcomes,
+    status,
+)
 from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.lakehouse.landing import LandedFile
 
@@ -21,8 +27,8 @@ def log_files(
     quarantined: DataFrame,
     *frames: DataFrame,
     sources: Sequence[Contract],
-) -> DataFrame:
-    """The ingestion log of the new files: lines = accepted + duplicates + quarantined.
+) -> Iterator[DataFrame]:
+    """The ingestion log of the new files: lines = accepted + duplicates + quarantined. Nothing when no file is new.
 
     Accepted and duplicates are counted in silver, the quarantined in quarantine, the lines in bronze: a line that
     a write lost shows as a difference. A file that lands while the run works may have been streamed already: it is
@@ -39,13 +45,22 @@ def log_files(
     Returns:
         One row per file taken; see the contract of ``ops.ingestion_log``.
     """
-    checked, silver = frames[: len(sources)], frames[len(sources) :]
-    parts = (outcomes(*part) for part in zip(checked, silver, sources, strict=True))
-    counted = counts_by_file(reduce(DataFrame.unionByName, parts)).drop("rejected")
-    rejected = quarantined.groupBy(F.col("_file").alias("file")).agg(F.count("*").alias("quarantined"))
     rows = [_row(file, True) for file in new_files]
     rows += [_row(file, False) for file in landing_files if file.file not in listed_files]
-    listing = quarantined.sparkSession.createDataFrame(rows, _LISTING)
+    if rows:
+        listing = quarantined.sparkSession.createDataFrame(rows, _LISTING)
+        landed = {row[1] for row in rows}
+        parts = [part for part in lines_by_source(frames, sources) if part.contract.name in landed]
+        yield _balanced(listing, parts, quarantined)
+
+
+def _row(file: LandedFile, is_new: bool) -> tuple[object, ...]:
+    return (file.file, file.source, file.period_start, file.period_end, file.size_bytes, is_new)
+
+
+def _balanced(listing: DataFrame, parts: Sequence[SourceLines], quarantined: DataFrame) -> DataFrame:
+    counted = counts_by_file(outcomes(parts)).drop("rejected")
+    rejected = quarantined.groupBy(F.col("_file").alias("file")).agg(F.count("*").alias("quarantined"))
     logged = listing.join(counted, "file", "left").join(rejected, "file", "left")
     logged = logged.where(F.col("is_new") | F.col("lines").isNotNull()).drop("is_new")
     none = F.create_map().cast("map<string,bigint>")
@@ -61,7 +76,3 @@ def log_files(
         F.lit(1).alias("sequence"),
         F.current_timestamp().alias("logged_at"),
     )
-
-
-def _row(file: LandedFile, is_new: bool) -> tuple[object, ...]:
-    return (file.file, file.source, file.period_start, file.period_end, file.size_bytes, is_new)

@@ -118,7 +118,7 @@ def summarise(
 
 def _at(entry: LookFurther, as_of: datetime) -> dict[str, str]:
     next_week = f"{as_of + timedelta(days=7):%Y-%m-%d}"
-    return {"what": entry.what, "where": entry.where.format(next_week=next_week)}
+    return {"what": entry.what, "where": entry.where.replace("{next_week}", next_week)}
 
 
 def _models(evaluation: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:

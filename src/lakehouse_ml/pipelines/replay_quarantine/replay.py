@@ -1,12 +1,11 @@
 """Check quarantined lines against today's rules, and count what became of them."""
 
 from collections.abc import Sequence
-from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakehouse_ml.lakehouse.accounting import counts_by_file, outcomes, status
+from lakehouse_ml.lakehouse.accounting import counts_by_file, lines_by_source, outcomes, status
 from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.lakehouse.quality import accepted, checked_lines
 
@@ -31,9 +30,7 @@ def log_replay(ingestion_log: DataFrame, *frames: DataFrame, sources: Sequence[C
         *frames: Checked lines of every source, then silver of every source as written.
         sources: The sources' silver contracts, in the same order.
     """
-    checked, silver = frames[: len(sources)], frames[len(sources) :]
-    parts = (outcomes(*part) for part in zip(checked, silver, sources, strict=True))
-    replayed = counts_by_file(reduce(DataFrame.unionByName, parts)).select(
+    replayed = counts_by_file(outcomes(lines_by_source(frames, sources))).select(
         "file",
         F.col("accepted").alias("taken"),
         F.col("duplicates").alias("taken_duplicates"),
