@@ -14,7 +14,7 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint unit chaos bench pins clean
+.PHONY: help run test java env jars lint unit spark chaos bench pins clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,10 +23,13 @@ run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
 	$(BIN)/kedro run
 
-test: env lint unit ## Lint, types, import contracts, catalogs, and all tests
+test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
 
-unit: env
-	$(BIN)/python -m pytest
+unit: env ## The tests that need neither Spark nor processes of their own
+	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile
+
+spark: env ## The tests on Spark, and those that start whole runs
+	$(BIN)/python -m pytest -m "spark or slow"
 
 lint: env
 	$(BIN)/ruff check .

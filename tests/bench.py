@@ -1,6 +1,6 @@
 """Law 4 in numbers: a new day's run on nine months of history against one on four, and both in seconds.
 
-Each lakehouse is built once, without training; then the days are run in turn, so that a busy machine slows both.
+Each lakehouse is built once by a whole run; then the days are run in turn, so that a busy machine slows both.
 """
 
 import statistics
@@ -18,7 +18,7 @@ from processes import finish, project_at, start_run
 
 HISTORIES = {"four months": "2013-05-01", "nine months": "2013-10-01"}
 DAYS = 3
-PIPELINES = ("--pipelines", "ingestion,feature_engineering")
+DAILY = ("--pipelines", "daily")
 MOST = 1.15
 
 
@@ -28,10 +28,10 @@ def land(project: Path, until: pd.Timestamp) -> None:
     list(publish(records, project / "data/01_raw/test", feed_window(records, None, until, "day"), None))
 
 
-def timed(project: Path) -> float:
+def timed(project: Path, *arguments: str) -> float:
     """Seconds of a run in a process of its own."""
     started = time.monotonic()
-    finish(start_run(project, *PIPELINES))
+    finish(start_run(project, *arguments))
     return time.monotonic() - started
 
 
@@ -46,7 +46,7 @@ def main() -> int:
         for day in range(1, DAYS + 1):
             for name, until in HISTORIES.items():
                 land(projects[name], pd.Timestamp(until, tz="UTC") + pd.Timedelta(days=day))
-                seconds[name].append(timed(projects[name]))
+                seconds[name].append(timed(projects[name], *DAILY))
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     ratio = medians["nine months"] / medians["four months"]
     table = Table("history", "seconds of a new day", title=f"Ratio {ratio:.2f}, at most {MOST}")

@@ -45,6 +45,7 @@ def test_a_dataset_is_no_parameter():
         refuse_unknown_parameters(["gold_features"], READ)
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_while_another_process_holds_the_lock_and_free_once_that_is_killed(tmp_path):
     folder = tmp_path / "staging"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)

@@ -185,6 +185,7 @@ tune(training_rows(), Killing(Path(sys.argv[1])), training_params(), 1, estimato
 """
 
 
+@pytest.mark.slow
 def test_a_search_shot_dead_ends_in_the_same_trials(tmp_path):
     shot = subprocess.run(
         [sys.executable, "-c", KILL_AFTER_TWO, str(tmp_path / "torn")],
