@@ -25,10 +25,10 @@ run: env ## Play the feed up to UNTIL and run the whole loop on it
 
 test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
 
-unit: env ## The tests that need neither Spark nor processes of their own
+unit: env ## The tests that need no Spark, no MLflow store and no process of their own
 	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile
 
-spark: env ## The tests on Spark, and those that start whole runs
+spark: env ## The others, on one Spark session
 	$(BIN)/python -m pytest -m "spark or slow"
 
 lint: env
