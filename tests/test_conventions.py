@@ -3,6 +3,7 @@
 import ast
 import statistics
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,31 @@ def functions_of(folder: Path) -> Iterator[tuple[int, str]]:
                 yield lines, f"{path.relative_to(folder)}:{node.lineno} {node.name}"
 
 
+def layers_before(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, set[str]]:
+    """The layers that lead to each layer, also by way of datasets that are in none."""
+    before: dict[str, set[str]] = {}
+    reached: dict[str, set[str]] = {}
+    for node in pipeline.nodes:
+        come_from = set().union(*(reached_by(name, catalog, reached) for name in node.inputs))
+        for name in node.outputs:
+            layer = layer_of(name, catalog)
+            if layer is None:
+                reached.setdefault(name, set()).update(come_from)
+            else:
+                before.setdefault(layer, set()).update(come_from - {layer})
+    return before
+
+
+def reached_by(name: str, catalog: DataCatalog, reached: dict[str, set[str]]) -> set[str]:
+    layer = layer_of(name, catalog)
+    return reached.get(name, set()) if layer is None else {layer}
+
+
+def layer_of(name: str, catalog: DataCatalog) -> str | None:
+    metadata = getattr(catalog.get(name), "metadata", None) or {}
+    return metadata.get("kedro-viz", {}).get("layer")
+
+
 STAGES = (
     "ingestion",
     "feature_engineering",
@@ -88,6 +114,27 @@ def test_what_one_stage_hands_to_another_is_persisted(
     shared = sorted({name for _, name in datasets_between(registered, STAGES)})
     assert shared
     assert in_memory(catalog_of(loader), shared) == []
+
+
+def test_no_layer_leads_back_to_an_earlier_one(
+    registered: dict[str, Pipeline], loader: OmegaConfigLoader
+) -> None:
+    # Raises on a cycle, for which kedro-viz would leave all layers out.
+    order = list(
+        TopologicalSorter(layers_before(registered["__default__"], catalog_of(loader))).static_order()
+    )
+    assert set(order) == {
+        "landing",
+        "bronze",
+        "silver",
+        "quarantine",
+        "log",
+        "gold",
+        "ml",
+        "ops",
+        "reporting",
+    }
+    assert order[:2] == ["landing", "bronze"]
 
 
 def test_every_free_input_is_in_the_catalog(

@@ -24,7 +24,7 @@ RETRAIN = ("training", "evaluation", "promotion")
 def register_pipelines() -> dict[str, Pipeline]:
     """Every stage by its name, the whole loop, and the parts of it that run on schedules of their own."""
     named = {stage.__name__.rsplit(".", 1)[1]: stage for stage in STAGES}
-    stages = {name: Pipeline(stage.create_pipeline(USE_CASE), tags=name) for name, stage in named.items()}
+    stages = {name: _stage(name, stage.create_pipeline(USE_CASE)) for name, stage in named.items()}
     return {
         **stages,
         "__default__": sum(stages.values(), Pipeline([])),
@@ -33,3 +33,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "maintenance": maintenance.create_pipeline(USE_CASE),
         "retrain": sum((stages[name] for name in RETRAIN), Pipeline([])),
     }
+
+
+def _stage(name: str, nodes: Pipeline) -> Pipeline:
+    """The nodes under the stage's name, which folds them into one box in kedro-viz."""
+    return Pipeline(nodes, tags=name, namespace=name, prefix_datasets_with_namespace=False)

@@ -113,7 +113,7 @@ class EventLogHooks:
 
     def _touch(self, node: Node) -> NodeTimes:
         now = time.monotonic()
-        times = self._nodes.setdefault(node.name, NodeTimes(min(node.tags, default=""), now))
+        times = self._nodes.setdefault(node.short_name, NodeTimes(min(node.tags, default=""), now))
         times.ended, times.finished_at = now, datetime.now(UTC)
         return times
 

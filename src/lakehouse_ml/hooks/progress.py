@@ -44,7 +44,7 @@ class ProgressHooks:
     def before_dataset_loaded(self, node: Node) -> None:
         """Name the node at work."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=node.name, stage=min(node.tags, default=""))
+            self._progress.update(self._task, description=node.short_name, stage=min(node.tags, default=""))
 
     @hook_impl
     def after_node_run(self) -> None:
