@@ -28,8 +28,8 @@ test: env lint unit spark ## Lint, types, import contracts, catalogs, and all te
 unit: env ## The tests that need no Spark, no MLflow store and no process of their own
 	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile
 
-spark: env ## The others, on one Spark session
-	$(BIN)/python -m pytest -m "spark or slow"
+spark: env ## The others; each of the two processes has one Spark session for all its tests
+	$(BIN)/python -m pytest -m "spark or slow" --numprocesses 2 --dist loadfile --durations 15
 
 lint: env
 	$(BIN)/ruff check .

@@ -35,7 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
     warehouse = tmp_path_factory.mktemp("warehouse")
-    configure_spark({**conf, "spark.sql.warehouse.dir": str(warehouse), "spark.sql.shuffle.partitions": "2"})
+    # Two of them fit beside a whole run of its own.
+    small = {"spark.driver.memory": "3g", "spark.sql.shuffle.partitions": "2"}
+    configure_spark({**conf, **small, "spark.sql.warehouse.dir": str(warehouse)})
     session = get_spark()
     session.sparkContext.setLogLevel("ERROR")
     yield session
