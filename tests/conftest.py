@@ -35,8 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
     warehouse = tmp_path_factory.mktemp("warehouse")
-    # Two of them fit beside a whole run of its own.
-    small = {"spark.driver.memory": "3g", "spark.sql.shuffle.partitions": "2"}
+    # Two of them fit beside a whole run of its own. A few rows are read sooner than code for them is compiled;
+    # the whole runs, in processes of their own, compile it.
+    small = {
+        "spark.driver.memory": "3g",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
     configure_spark({**conf, **small, "spark.sql.warehouse.dir": str(warehouse)})
     session = get_spark()
     session.sparkContext.setLogLevel("ERROR")
