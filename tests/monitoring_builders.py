@@ -153,10 +153,10 @@ def file_row(source: str, day: date, lines: int, quarantined: int, **changes: An
 
 
 def ledger_row(sequence: int = 1, **changes: Any) -> dict[str, Any]:
-    """A decision that moved the alias to version 3."""
+    """The move of the alias to version 3."""
     return {
-        "sequence": sequence, "run_id": "run-1", "as_of": pd.Timestamp(2013, 9, 30), "decision": "promoted",
-        "elected": "challenger", "model_version": "3",
+        "sequence": sequence, "event": "moved", "actor": "job run-1", "run_id": "run-1",
+        "as_of": pd.Timestamp(2013, 9, 30), "decision": "promoted", "elected": "challenger", "model_version": "3",
         "reasons": ["roc_auc 0.771 >= 0.65", "average_precision difference 0.012 [0.004, 0.021] > 0"],
         "champion_before": "2", "champion_after": "3", **changes,
     }  # fmt: skip
@@ -168,7 +168,13 @@ def ledger_history() -> pd.DataFrame:
     return pd.DataFrame(
         [
             ledger_row(
-                5, decision="refused", elected=None, model_version=None, reasons=refused, champion_before="3"
+                5,
+                event="decided",
+                decision="refused",
+                elected=None,
+                model_version=None,
+                reasons=refused,
+                champion_before="3",
             ),
             ledger_row(4, as_of=pd.Timestamp(2013, 9, 1)),
             ledger_row(

@@ -116,9 +116,10 @@ def logged(file: str, day: date, sequence: int = 1, **changes: Any) -> dict[str,
 
 def ledger(sequence: int, **changes: Any) -> dict[str, Any]:
     moved = {"champion_before": None, "champion_after": "3", "decision": "promoted", "elected": "challenger"}
-    texts = ("subject", "evidence", "evidence_hash", "git_commit")
+    texts = ("subject", "evidence", "evidence_hash", "git_commit", "previous_hash", "row_hash", "actor")
     return {
-        **dict.fromkeys(texts, "x"), "sequence": sequence, "run_id": "run-1", "as_of": AS_OF, "reasons": ["one"],
+        **dict.fromkeys(texts, "x"), "sequence": sequence, "event": "moved", "cause": None, "run_id": "run-1",
+        "as_of": AS_OF, "reasons": ["one"],
         "model_version": "3", "input_versions": {}, "recorded_at": AS_OF, "holdout_start": date(2013, 1, 1),
         "holdout_end": date(2013, 1, 2), **moved, **changes,
     }  # fmt: skip

@@ -6,13 +6,16 @@ from typing import Any
 
 from lakehouse_ml.pipelines.promotion.evidence import (
     Candidate,
+    DataRecord,
+    Declared,
     Evidence,
     Incumbent,
-    LedgerState,
     Measurement,
+    Standing,
     Trained,
 )
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
+from lakehouse_ml.probe import Probe
 
 AS_OF = datetime(2013, 10, 1, tzinfo=UTC)
 HOLDOUT_START, HOLDOUT_END = date(2013, 9, 3), date(2013, 10, 1)
@@ -23,6 +26,9 @@ METRICS = {
     "brier_skill": 0.15,
     "ap_over_base_rate": 2.4,
     "brier_loss": 0.15,
+    "cost_skill": 0.3,
+    "calibration_error": 0.02,
+    "cost": 0.45,
 }
 RULES = {
     "evidence": {
@@ -37,8 +43,35 @@ RULES = {
         "roc_auc": {"at_least": 0.65},
         "brier_skill": {"above": 0.0},
         "ap_over_base_rate": {"at_least": 1.5},
+        "cost_skill": {"above": 0.0},
     },
+    "ceilings": {"roc_auc": {"at_most": 0.9}, "calibration_error": {"at_most": 0.1}},
+    "not_worse": {"cost": 0.02},
+    "slices": {"metric": "average_precision", "rows_min": 500, "margin": 0.03},
+    "data": {
+        "rejected_max": 0.05,
+        "max_hours": {"timetable": 48.0, "movements": 30.0, "weather": 30.0},
+        "alert_days": 7,
+    },
+    "artefact": {
+        "size_mb_max": 500.0,
+        "memory_mb_max": 4096.0,
+        "request_mb_max": 16.0,
+        "latency_ms_max": 500.0,
+        "tolerance": 1e-9,
+    },
+    "approval": {"required": False},
 }
+FEATURES = (("hour", "double"), ("wind_kn", "double"))
+DATA = DataRecord(
+    files=300,
+    lines=700_000,
+    quarantined=10,
+    unbalanced=(),
+    rejected_files=(),
+    newest=tuple((source, AS_OF) for source in ("movements", "timetable", "weather")),
+)
+PROBE = Probe(inputs=FEATURES, size_mb=2.0, memory_mb=400.0, request_mb=0.1, latency_ms=50.0)
 
 
 def rules(**groups: Any) -> PromotionRules:
@@ -98,14 +131,22 @@ def measurements(gain: float = 0.02, champion_gain: float | None = None) -> tupl
     """Every number of an evaluation in which the challenger gains that much over baseline and champion."""
     roles = ("baseline", "challenger") if champion_gain is None else tuple(DIGESTS)
     own = [measurement(role, metric, value) for role in roles for metric, value in METRICS.items()]
-    own.append(measurement("challenger", "average_precision", gain, "baseline"))
+    own += differences("challenger", "baseline", gain)
     if champion_gain is not None:
-        own += [
-            measurement("challenger", "average_precision", champion_gain, "champion"),
-            measurement("baseline", "average_precision", champion_gain - gain, "champion"),
-        ]
+        own += differences("challenger", "champion", champion_gain)
+        own += differences("baseline", "champion", champion_gain - gain)
     own.append(measurement("challenger", "roc_auc", 0.8, slice="origin", slice_value="EWR", rows=8_000))
     return tuple(own)
+
+
+def differences(role: str, other: str, gain: float) -> list[Measurement]:
+    """What a pair of models gives: on the whole holdout, and on two airports."""
+    airports = [{"slice": "origin", "slice_value": name, "rows": 8_000} for name in ("EWR", "JFK")]
+    return [
+        measurement(role, "average_precision", gain, other),
+        measurement(role, "cost", -gain, other),
+        *(measurement(role, "average_precision", gain, other, **airport) for airport in airports),
+    ]
 
 
 def first_evidence(**changes: Any) -> Evidence:
@@ -116,7 +157,11 @@ def first_evidence(**changes: Any) -> Evidence:
         faults={},
         incumbent=None,
         measurements=measurements(),
-        ledger=LedgerState(0, None, None, None),
+        standing=Standing(),
+        declared=Declared(24_000, 5_000, 28),
+        probes={"baseline": PROBE, "challenger": PROBE},
+        data=DATA,
+        features=FEATURES,
     )
     return replace(evidence, **changes)
 
@@ -127,7 +172,7 @@ def later_evidence(champion_gain: float = 0.02, **changes: Any) -> Evidence:
     known = {
         "incumbent": Incumbent("1", DIGESTS["champion"], before),
         "measurements": measurements(champion_gain=champion_gain),
-        "ledger": LedgerState(1, "1", DIGESTS["champion"], HOLDOUT_START),
+        "standing": Standing(2, "1", DIGESTS["champion"], HOLDOUT_START),
     }
     return first_evidence(**{**known, **changes})
 

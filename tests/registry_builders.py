@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
 
-from lakehouse_ml.registry import LoggedModel, Registry, model_digest
+from lakehouse_ml.model_files import model_digest
+from lakehouse_ml.registry import LoggedModel, Registry
 
 NAME = "test.ml.lateness"
 METADATA = {
@@ -80,8 +82,8 @@ def _described(metadata: dict[str, Any]) -> dict[str, Any]:
     frame = pd.DataFrame({"hour": [1.0, 2.0], "wind_kn": [0.0, 1.0]})
     return {
         "signature": infer_signature(frame, np.array([0.1, 0.2])),
-        "serialization_format": "cloudpickle",
-        "pip_requirements": ["scikit-learn"],
+        "serialization_format": "skops",
+        "pip_requirements": [f"{name}=={version(name)}" for name in ("mlflow", "scikit-learn", "skops")],
         "metadata": metadata,
     }
 

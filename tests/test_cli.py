@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
-from lakehouse_ml import cli
+from lakehouse_ml.cli import cli, landing
 
 PROJECT = Path(__file__).parent.parent
 
@@ -29,14 +29,14 @@ def project(tmp_path, metadata) -> ProjectMetadata:
 def airlines_only(monkeypatch) -> None:
     at = pd.Timestamp("2012-12-30", tz="UTC")
     airlines = pd.DataFrame({"carrier": ["AA", "UA"], "name": ["American", "United"], "published_at": at})
-    contracts = tuple(contract for contract in cli.SOURCES if contract.name == "airlines")
-    monkeypatch.setattr(cli, "feed_records", lambda: {"airlines": airlines})
+    contracts = tuple(contract for contract in landing.SOURCES if contract.name == "airlines")
+    monkeypatch.setattr(landing, "feed_records", lambda: {"airlines": airlines})
     monkeypatch.setattr("lakehouse_ml.flights.feed.playback.SOURCES", contracts)
     monkeypatch.delenv("KEDRO_ENV", raising=False)
 
 
 def land(project: ProjectMetadata, *options: str) -> Result:
-    return CliRunner().invoke(cli.cli, ["land", *options], obj=project)
+    return CliRunner().invoke(cli, ["land", *options], obj=project)
 
 
 def test_files_land_in_the_environments_folder_and_the_report_counts_them(project):

@@ -96,6 +96,18 @@ def test_chance_has_the_base_rate_as_average_precision():
     assert measured(rows, np.ones((1, 1)))["ap_over_base_rate"].value == pytest.approx(1, abs=0.05)
 
 
+def test_cost_skill_is_the_share_of_the_cheaper_blind_decision_that_is_saved():
+    label = np.array([True, False, False, False])
+
+    def skill(score):
+        return measured(scored(label, score, threshold=0.5), np.ones((1, 1)))["cost_skill"].value
+
+    # Always an alarm costs 3, never one costs 4.
+    assert skill([0.9, 0.1, 0.1, 0.1]) == 1
+    assert skill([0.9, 0.9, 0.9, 0.9]) == 0
+    assert skill([0.1, 0.1, 0.1, 0.1]) == pytest.approx(1 - 4 / 3)
+
+
 def test_direction_follows_from_the_name():
     lower = {name for name in METRICS if not is_higher_better(name)}
     assert lower == {"brier_loss", "log_loss", "calibration_error", "cost"}
@@ -115,7 +127,8 @@ def test_no_metric_fails_on_one_class_only_and_ranking_is_undefined_without_posi
     times = draw_days(2, 10, 0)
     assert resample(metric, scored([True, True], [0.1, 0.2]), times).shape == (11,)
     without = resample(metric, scored([False, False], [0.1, 0.2]), times)
-    assert np.isnan(without).all() == (metric in ("average_precision", "roc_auc", "ap_over_base_rate"))
+    undefined = ("average_precision", "roc_auc", "ap_over_base_rate", "cost_skill")
+    assert np.isnan(without).all() == (metric in undefined)
 
 
 def test_one_undefined_draw_leaves_the_interval_undefined():

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from lakehouse_ml.registry import (
-    ModelReference,
-    Registry,
-    RegistryError,
-    candidate_folder,
-    load_candidate,
-    model_digest,
-)
+from lakehouse_ml.model_files import RegistryError, candidate_folder, load_candidate, model_digest
+from lakehouse_ml.registry import ModelReference, Registry
 from registry_builders import NAME, Stores, logged_model, promote, saved_model
 
 
@@ -78,9 +72,9 @@ def test_a_candidate_that_is_gone_raises_by_name(stores: Stores):
         load_candidate("models:/m-nowhere", stores.tracking_uri)
 
 
-def test_a_candidate_that_cannot_be_unpickled_raises(stores: Stores):
+def test_a_candidate_that_cannot_be_read_raises(stores: Stores):
     logged = saved_model(stores)
-    (candidate_folder(logged.uri, stores.tracking_uri) / "model.pkl").write_bytes(b"not a pickle")
+    (candidate_folder(logged.uri, stores.tracking_uri) / "model.skops").write_bytes(b"no archive")
     with pytest.raises(RegistryError, match="the model cannot be loaded"):
         load_candidate(logged.uri, stores.tracking_uri)
 

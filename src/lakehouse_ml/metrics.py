@@ -143,6 +143,13 @@ def cost(scored: Scored, times: Floats) -> Floats:
     return mean(scored, case, times)
 
 
+def cost_skill(scored: Scored, times: Floats) -> Floats:
+    """Share of the cost of the better blind decision, always or never an alarm, that the model saves."""
+    always = mean(scored, ~scored.label * scored.costs.false_alarm, times)
+    never = mean(scored, scored.label * scored.costs.miss, times)
+    return 1 - cost(scored, times) / np.minimum(always, never)
+
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         metric.__name__: metric
@@ -153,6 +160,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             log_loss,
             calibration_error,
             cost,
+            cost_skill,
             brier_skill,
             ap_over_base_rate,
         )

@@ -1,26 +1,28 @@
 """The model registry: the only module that talks to it, and the only one that moves an alias."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-import mlflow.sklearn
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
-from sqlalchemy.exc import SQLAlchemyError
+
+from lakehouse_ml.model_files import (
+    RegistryError,
+    candidate_folder,
+    candidate_source,
+    load_files,
+    model_digest,
+    reaching,
+)
 
 CHAMPION = "champion"
 DIGEST_TAG = "digest"
-# Written beside the files when they are fetched through a registry: not part of what was trained.
-REGISTRY_METADATA = "registered_model_meta"
 
 # What training says about a model in its metadata, and how it is read.
 _FACTS: Mapping[str, Callable[[Any], Any]] = {
@@ -32,10 +34,6 @@ _FACTS: Mapping[str, Callable[[Any], Any]] = {
     "feature_fingerprint": str,
 }
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
-
-
-class RegistryError(RuntimeError):
-    """The registry cannot be reached, or does not hold what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -90,69 +88,6 @@ class Champion:
     feature_names: tuple[str, ...]
 
 
-def model_digest(folder: Path) -> str:
-    """SHA-256 (hex) over a model's files: each relative path and its bytes, in order of the paths.
-
-    Raises:
-        RegistryError: The folder holds no file.
-    """
-    files = sorted(
-        (file.relative_to(folder).as_posix(), file)
-        for file in folder.rglob("*")
-        if file.is_file() and file.name != REGISTRY_METADATA
-    )
-    if not files:
-        raise RegistryError(f"{folder}: holds no model files, so there is nothing to take a digest of")
-    total = hashlib.sha256()
-    for name, file in files:
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        total.update(f"{name}\0{content}\n".encode())
-    return total.hexdigest()
-
-
-def load_candidate(uri: str, tracking_uri: str | None = None) -> Any:
-    """The logged model: ``predict(frame) -> probability of the positive class``.
-
-    Args:
-        uri: ``models:/<model id>`` as logged, or a folder.
-        tracking_uri: Store that it was logged to; None: the process's.
-
-    Raises:
-        RegistryError: It is not there, or cannot be loaded.
-    """
-    return _load(candidate_folder(uri, tracking_uri))
-
-
-def candidate_folder(uri: str, tracking_uri: str | None = None) -> Path:
-    """Local folder with the files of a logged model, see :func:`load_candidate`."""
-    with _reaching(f"candidate {uri}"):
-        return Path(download_artifacts(_candidate_source(uri, tracking_uri), tracking_uri=tracking_uri))
-
-
-def _candidate_source(uri: str, tracking_uri: str | None) -> str:
-    # A models:/ address is resolved by the process's stores, which need not be this environment's.
-    if not uri.startswith("models:/"):
-        return uri
-    logged = MlflowClient(tracking_uri=tracking_uri).get_logged_model(urlparse(uri).path.strip("/"))
-    return str(logged.artifact_location)
-
-
-def _load(folder: Path) -> Any:
-    try:
-        return mlflow.sklearn.load_model(str(folder))
-    except Exception as error:
-        raise RegistryError(f"{folder}: the model cannot be loaded: {error!r}") from error
-
-
-@contextmanager
-def _reaching(what: str) -> Iterator[None]:
-    """Turn every failure into one error, so that none reads as an absent model."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise RegistryError(f"{what}: the registry or its storage failed: {error}") from error
-
-
 @dataclass(frozen=True)
 class Registry:
     """One model of the registry; every method raises :class:`RegistryError` when it cannot be reached.
@@ -173,7 +108,7 @@ class Registry:
 
     def aliased(self, alias: str = CHAMPION) -> ModelReference | None:
         """The version that bears the alias; None when there is none yet."""
-        with _reaching(f"{self.name}@{alias} at {self.registry_uri}"):
+        with reaching(f"{self.name}@{alias} at {self.registry_uri}"):
             found = self._find_aliased(alias)
         return None if found is None else self._reference(found)
 
@@ -198,7 +133,7 @@ class Registry:
 
     def reference(self, version: str) -> ModelReference:
         """The version with its digest."""
-        with _reaching(f"{self.name} version {version} at {self.registry_uri}"):
+        with reaching(f"{self.name} version {version} at {self.registry_uri}"):
             found = self._client.get_model_version(self.name, version)
         return self._reference(found)
 
@@ -219,16 +154,31 @@ class Registry:
                 f"{logged.uri}: its files are not those with digest {logged.digest} that were evaluated; "
                 f"train again with `kedro run --pipelines retrain`."
             )
-        with _reaching(f"{self.name} at {self.registry_uri}"):
+        with reaching(f"{self.name} at {self.registry_uri}"):
             self._create_name()
-            found = self._find_registered(logged) or self._client.create_model_version(
-                self.name,
-                _candidate_source(logged.uri, self.tracking_uri),
-                run_id=logged.run_id,
-                tags={**tags, DIGEST_TAG: logged.digest},
-                description=description,
-            )
+            found = self._find_registered(logged)
+            if found is None:
+                found = self._client.create_model_version(
+                    self.name,
+                    candidate_source(logged.uri, self.tracking_uri),
+                    run_id=logged.run_id,
+                    tags={**tags, DIGEST_TAG: logged.digest},
+                    description=description,
+                )
+            else:
+                self._describe_anew(found, tags, description)
         return ModelReference(str(found.version), logged.digest)
+
+    def _describe_anew(self, found: ModelVersion, tags: Mapping[str, str], description: str) -> None:
+        self._client.update_model_version(self.name, found.version, description)
+        for name, value in tags.items():
+            if found.tags.get(name) != value:
+                self._client.set_model_version_tag(self.name, found.version, name, value)
+
+    def tags(self, version: str) -> dict[str, str]:
+        """The version's tags."""
+        with reaching(f"{self.name} version {version} at {self.registry_uri}"):
+            return dict(self._client.get_model_version(self.name, version).tags)
 
     def _create_name(self) -> None:
         try:
@@ -248,7 +198,7 @@ class Registry:
 
     def point(self, version: str, alias: str = CHAMPION) -> None:
         """Let the alias name the version; only promotion may."""
-        with _reaching(f"{self.name}@{alias} to {version} at {self.registry_uri}"):
+        with reaching(f"{self.name}@{alias} to {version} at {self.registry_uri}"):
             self._client.set_registered_model_alias(self.name, alias, version)
 
     def load(self, reference: ModelReference) -> Champion:
@@ -257,25 +207,34 @@ class Registry:
         Raises:
             RegistryError: It cannot be read or loaded, lacks metadata, or its files were changed.
         """
-        what = f"{self.name} version {reference.version}"
-        folder = self._fetch(reference.version)
-        digest = model_digest(folder)
-        if digest != reference.digest:
-            raise RegistryError(
-                f"{what}: its files have digest {digest}, registered was {reference.digest}: they were "
-                f"changed; promote a model again with `kedro run --pipelines retrain`."
-            )
-        described = Model.load(str(folder))
+        folder = self.files(reference)
+        described, what = Model.load(str(folder)), f"{self.name} version {reference.version}"
         return Champion(
             version=reference.version,
-            digest=digest,
-            model=_load(folder),
+            digest=reference.digest,
+            model=load_files(folder),
             feature_names=_feature_names(described, what),
             **_training_facts(described.metadata or {}, what),
         )
 
+    def files(self, reference: ModelReference) -> Path:
+        """Local folder with the version's files.
+
+        Raises:
+            RegistryError: It cannot be read, or its files were changed.
+        """
+        folder = self._fetch(reference.version)
+        digest = model_digest(folder)
+        if digest != reference.digest:
+            raise RegistryError(
+                f"{self.name} version {reference.version}: its files have digest {digest}, registered was "
+                f"{reference.digest}: they were changed; roll back with `kedro rollback`, or promote a model again "
+                f"with `kedro run --pipelines retrain`."
+            )
+        return folder
+
     def _fetch(self, version: str) -> Path:
-        with _reaching(f"{self.name} version {version} at {self.registry_uri}"):
+        with reaching(f"{self.name} version {version} at {self.registry_uri}"):
             uri = f"models:/{self.name}/{version}"
             # Unity Catalog opens its storage by this address only; elsewhere it asks the process's registry.
             if not self.registry_uri.startswith("databricks"):

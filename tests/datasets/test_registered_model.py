@@ -3,46 +3,81 @@ from kedro.io import DatasetError
 
 from lakehouse_ml.datasets import ModelRegistry, RegisteredModel
 from lakehouse_ml.registry import ModelReference
-from registry_builders import Stores, promote, saved_model
+from ledger_builders import crown, ledger_address, ledger_in
+from registry_builders import Stores, saved_model
 
 
-def test_loads_the_version_that_bears_the_alias(stores: Stores):
-    promote(stores, saved_model(stores, "first"))
+@pytest.fixture(autouse=True)
+def session(spark):
+    """The ledger is a Delta table."""
+
+
+def champion(stores: Stores, **changes) -> RegisteredModel:
+    return RegisteredModel(**{**stores.address, **ledger_address(stores.folder), **changes})
+
+
+def test_loads_the_version_that_alias_and_ledger_name(stores: Stores):
+    crown(stores, saved_model(stores, "first"))
     logged = saved_model(stores, "second")
-    promote(stores, logged)
-    champion = RegisteredModel(**stores.address).load()
-    assert (champion.version, champion.digest) == ("2", logged.digest)
+    crown(stores, logged)
+    found = champion(stores).load()
+    assert (found.version, found.digest) == ("2", logged.digest)
 
 
 def test_says_how_to_get_a_champion_when_there_is_none(stores: Stores):
     with pytest.raises(DatasetError, match=r"has no champion: .*kedro run --pipelines retrain"):
-        RegisteredModel(**stores.address).load()
+        champion(stores).load()
 
 
 def test_gives_none_before_the_first_promotion_when_told_to(stores: Stores):
-    assert RegisteredModel(**stores.address, missing="none").load() is None
+    assert champion(stores, missing="none").load() is None
 
 
 def test_raises_when_the_registry_is_out_of_reach_even_when_none_is_allowed(stores: Stores, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    address = {**stores.address, "registry_uri": "http://127.0.0.1:9"}
     with pytest.raises(DatasetError, match="the registry or its storage failed"):
-        RegisteredModel(**address, missing="none").load()
+        champion(stores, registry_uri="http://127.0.0.1:9", missing="none").load()
+
+
+@pytest.mark.parametrize("missing", ["error", "none"])
+def test_an_alias_that_something_else_moved_is_refused_with_the_way_back(stores: Stores, missing):
+    crown(stores, saved_model(stores, "first"))
+    other = stores.registry.register(saved_model(stores, "second"), {}, "card")
+    stores.registry.point(other.version)
+    with pytest.raises(DatasetError, match=r"names version 2 .* head version 1 .*kedro rollback --to 1"):
+        champion(stores, missing=missing).load()
+
+
+def test_an_alias_without_any_promotion_is_refused(stores: Stores):
+    named = stores.registry.register(saved_model(stores), {}, "card")
+    stores.registry.point(named.version)
+    with pytest.raises(DatasetError, match="head no version"):
+        champion(stores, missing="none").load()
+
+
+def test_loading_finishes_the_move_that_a_killed_promotion_left(stores: Stores, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(type(stores.registry), "point", killed)
+        with pytest.raises(KeyboardInterrupt):
+            crown(stores, saved_model(stores))
+    assert stores.registry.aliased() is None
+    assert champion(stores).load().version == "1"
+    assert [entry.event for entry in ledger_in(stores.folder).state().entries] == ["decided", "moved"]
 
 
 def test_saving_accepts_the_reference_that_the_alias_bears(stores: Stores):
     logged = saved_model(stores)
-    promote(stores, logged)
-    RegisteredModel(**stores.address).save(ModelReference("1", logged.digest))
+    crown(stores, logged)
+    champion(stores).save(ModelReference("1", logged.digest))
 
 
 @pytest.mark.parametrize("wrong", [{"version": "2"}, {"digest": "0" * 64}], ids=["version", "digest"])
 def test_saving_another_reference_than_the_alias_bears_raises(stores: Stores, wrong):
     logged = saved_model(stores)
-    promote(stores, logged)
+    crown(stores, logged)
     reference = ModelReference(**{"version": "1", "digest": logged.digest, **wrong})
-    with pytest.raises(DatasetError, match="something else moved the alias"):
-        RegisteredModel(**stores.address).save(reference)
+    with pytest.raises(DatasetError, match="promotion left it at"):
+        champion(stores).save(reference)
 
 
 def test_the_registry_is_named_after_catalog_and_model(stores: Stores):
@@ -56,4 +91,8 @@ def test_a_registry_cannot_be_saved(stores: Stores):
 
 def test_a_misspelt_argument_is_refused(stores: Stores):
     with pytest.raises(TypeError, match="regsitry_uri"):
-        RegisteredModel(**stores.address, regsitry_uri="sqlite://")
+        champion(stores, regsitry_uri="sqlite://")
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt

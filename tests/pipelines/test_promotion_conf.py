@@ -1,10 +1,12 @@
 import pytest
+from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.pipelines import inference, promotion
 from lakehouse_ml.pipelines.inference.due import DueParams
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
-from project_builders import Project
+from lakehouse_ml.settings import CONFIG_LOADER_ARGS
+from project_builders import CONF, Project
 from promotion_builders import RULES
 
 
@@ -39,5 +41,21 @@ def test_inference_depends_on_promotion_through_the_champion_alone():
 
 def test_every_dataset_of_the_stages_is_in_the_catalog(catalog):
     stages = promotion.create_pipeline(USE_CASE) + inference.create_pipeline(USE_CASE)
-    between = {"promotion_evidence", "promotion_decision", "promotion_model_card", "due"}
+    between = {
+        "ledger_before",
+        "tried_candidates",
+        "declared_rows",
+        "table_records",
+        "promotion_evidence",
+        "promotion_decision",
+        "promotion_model_card",
+        "ledger_entry",
+        "due",
+    }
     assert {name for name in stages.datasets() if name not in catalog} == between
+
+
+def test_in_prod_a_person_has_the_last_word():
+    loader = OmegaConfigLoader(str(CONF), env="prod", **CONFIG_LOADER_ARGS)
+    rules = loader["parameters"]["promotion"]["rules"]
+    assert rules == {**RULES, "approval": {"required": True}}

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lakehouse_ml.pipelines.promotion.artefact import ARTEFACT_RULES
+from lakehouse_ml.pipelines.promotion.data import DATA_RULES
 from lakehouse_ml.pipelines.promotion.decide import Decision, decide
-from lakehouse_ml.pipelines.promotion.evidence import Incumbent, LedgerState, fingerprint
+from lakehouse_ml.pipelines.promotion.evidence import Declared, Incumbent, Standing, fingerprint
 from lakehouse_ml.pipelines.promotion.rule_set import Limit, PromotionRules
 from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
 from promotion_builders import (
@@ -173,7 +175,7 @@ def test_measurements_of_an_earlier_training_of_the_run_do_not_disturb():
 @pytest.mark.parametrize("change", [{"rows": 23_999}, {"positives": 4_999}, {"days": 27}])
 def test_models_measured_on_different_rows_are_refused(change):
     evidence = changed(later_evidence(), lambda m: m.role == "champion", **change)
-    assert failed(decide(evidence, rules())) == {"same_rows"}
+    assert failed(decide(evidence, rules())) == {"same_rows", "rows_as_declared"}
 
 
 def test_another_holdout_than_training_declared_is_refused():
@@ -190,7 +192,9 @@ def test_another_holdout_than_training_declared_is_refused():
     ],
 )
 def test_too_little_to_judge_by_is_refused(rule, change):
-    assert failed(decide(changed(first_evidence(), lambda m: m.is_overall, **change), rules())) == {rule}
+    declared = replace(Declared(24_000, 5_000, 28), **change)
+    evidence = changed(first_evidence(declared=declared), lambda m: m.is_overall, **change)
+    assert failed(decide(evidence, rules())) == {rule}
 
 
 def test_a_champion_that_was_trained_on_holdout_days_is_refused():
@@ -216,7 +220,7 @@ def test_candidates_trained_on_holdout_days_are_refused():
 )
 def test_holdout_days_that_promoted_before_count_no_second_time(new_days, outcome):
     judged = HOLDOUT_END - timedelta(days=new_days)
-    decision = decide(later_evidence(ledger=LedgerState(1, "1", DIGESTS["champion"], judged)), rules())
+    decision = decide(later_evidence(standing=Standing(1, "1", DIGESTS["champion"], judged)), rules())
     assert decision.outcome == outcome
     assert failed(decision) == ({"enough_new_days"} if outcome == "refused" else set())
 
@@ -224,25 +228,25 @@ def test_holdout_days_that_promoted_before_count_no_second_time(new_days, outcom
 @pytest.mark.parametrize("age_days", [8, -1], ids=["stale", "from the future"])
 def test_an_evaluation_of_another_time_is_refused(age_days):
     evidence = first_evidence()
-    late = replace(evidence, as_of=evidence.as_of + timedelta(days=age_days))
-    assert failed(decide(late, rules())) == {"evaluation_fresh"}
+    evaluated = evidence.trained.model_copy(update={"as_of": evidence.as_of - timedelta(days=age_days)})
+    assert failed(decide(replace(evidence, trained=evaluated), rules())) == {"evaluation_fresh"}
 
 
 @pytest.mark.parametrize(
-    "ledger",
+    "standing",
     [
-        LedgerState(1, "2", DIGESTS["champion"], None),
-        LedgerState(1, "1", "e" * 64, None),
-        LedgerState(1, None, None, None),
+        Standing(1, "2", DIGESTS["champion"], None),
+        Standing(1, "1", "e" * 64, None),
+        Standing(1, None, None, None),
     ],
     ids=["another version", "another digest", "no version"],
 )
-def test_an_alias_that_is_not_where_the_ledger_left_it_is_refused(ledger):
-    assert failed(decide(later_evidence(ledger=ledger), rules())) == {"champion_follows_ledger"}
+def test_an_alias_that_is_not_where_the_ledger_left_it_is_refused(standing):
+    assert failed(decide(later_evidence(standing=standing), rules())) == {"champion_follows_ledger"}
 
 
 def test_a_ledger_with_a_champion_that_the_registry_lacks_is_refused():
-    evidence = first_evidence(ledger=LedgerState(1, "1", DIGESTS["champion"], HOLDOUT_START))
+    evidence = first_evidence(standing=Standing(1, "1", DIGESTS["champion"], HOLDOUT_START))
     assert failed(decide(evidence, rules())) == {"champion_follows_ledger"}
 
 
@@ -275,12 +279,15 @@ def test_an_exception_inside_any_rule_is_refused_with_the_exception_on_record(mo
 
 def test_every_rule_has_one_verdict_under_its_own_name():
     names = [verdict.rule for verdict in decide(later_evidence(), rules()).verdicts]
-    floors = [f"floor_{metric}" for metric in sorted(RULES["floors"])]
-    assert names == [*(rule.__name__ for rule in EVIDENCE_RULES), *floors, "beats_champion"]
+    limits = [f"{kind[:-1]}_{metric}" for kind in ("floors", "ceilings") for metric in sorted(RULES[kind])]
+    asked = [rule.__name__ for group in (EVIDENCE_RULES, DATA_RULES) for rule in group]
+    served = [rule.__name__ for rule in ARTEFACT_RULES]
+    assert names == [*asked, *limits, "not_worse_cost", "slices_keep_up", *served, "beats_champion"]
 
 
 def test_failed_rules_are_the_first_reasons_after_the_election():
-    decision = decide(changed(first_evidence(), lambda m: m.is_overall, rows=10), rules())
+    few = changed(first_evidence(declared=Declared(10, 5_000, 28)), lambda m: m.is_overall, rows=10)
+    decision = decide(few, rules())
     assert decision.reasons[0].startswith("elected challenger: passed beats_baseline: 0.02 [0.016, 0.024]")
     assert decision.reasons[1].startswith("FAILED enough_rows: 10 (must be >= 1000)")
 
@@ -316,16 +323,16 @@ def test_nothing_is_promoted_over_the_champion_but_by_a_finite_gain_beyond_the_m
     other = is_metric("challenger", "average_precision", "champion")
     decision = decide(changed(later_evidence(), other, value=value, low=low, high=high), rules())
     is_better = all(map(math.isfinite, (value, low, high))) and value > 0 and low > -0.005
-    assert decision.is_promoted == is_better
+    assert decision.is_passed == is_better
 
 
-@pytest.mark.parametrize("absent", ["evidence", "margin", "floors"])
+@pytest.mark.parametrize("absent", RULES)
 def test_a_partial_rule_set_is_refused(absent):
     with pytest.raises(ValidationError, match=absent):
         PromotionRules.model_validate({name: group for name, group in RULES.items() if name != absent})
 
 
-@pytest.mark.parametrize("group", ["evidence", "margin"])
+@pytest.mark.parametrize("group", ["evidence", "margin", "slices", "data", "artefact", "approval"])
 def test_a_rule_set_with_a_gap_in_a_group_is_refused(group):
     for name in RULES[group]:
         partial = {key: value for key, value in RULES[group].items() if key != name}

@@ -13,13 +13,13 @@ from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.model import COSTS, ESTIMATORS
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import TRIALS
+from lakehouse_ml.model_files import candidate_folder, load_candidate, model_digest
 from lakehouse_ml.pipelines.training.facts import training_facts
 from lakehouse_ml.pipelines.training.split import features_of
 from lakehouse_ml.pipelines.training.tracking import log_candidates
 from lakehouse_ml.pipelines.training.train import train
 from lakehouse_ml.pipelines.training.trials import trials
 from lakehouse_ml.pipelines.training.tune import tune
-from lakehouse_ml.registry import candidate_folder, load_candidate, model_digest
 
 RUN = Run("run-1", datetime(2013, 2, 10, tzinfo=UTC), {"silver.timetable": 4})
 VERSIONS = {"gold.features": 7, "gold.labels": 3, "silver.weather": 9}

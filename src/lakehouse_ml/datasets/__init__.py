@@ -3,6 +3,7 @@
 from lakehouse_ml.datasets.delta_changes import DeltaChanges
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.landing import LandingFiles, LandingListing
+from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
 from lakehouse_ml.datasets.recorded_table import RecordedTable
 from lakehouse_ml.datasets.registered_model import ModelRegistry, RegisteredModel
 from lakehouse_ml.datasets.run_log import RunLog
@@ -16,6 +17,7 @@ __all__ = [
     "LandingFiles",
     "LandingListing",
     "ModelRegistry",
+    "PromotionLedger",
     "RecordedTable",
     "RegisteredModel",
     "RunLog",

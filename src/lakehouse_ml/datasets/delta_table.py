@@ -138,6 +138,20 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
                 f"{self.table} is read-only under this name: save through {self.table.replace('.', '_')}"
             )
 
+    def merge_new(self, frame: DataFrame) -> None:
+        """Insert the rows whose key the table does not hold, in one transaction that fails beside another's.
+
+        Raises:
+            ContractError: The frame or the stored table does not keep the contract.
+        """
+        self.contract.check_columns(dict(frame.dtypes))
+        self._create()
+        frame.select(*self.contract.names).createOrReplaceTempView("new_rows")
+        same = " AND ".join(f"stored.`{name}` = new_rows.`{name}`" for name in self.contract.row_key)
+        get_spark().sql(
+            f"MERGE INTO {self.identifier} stored USING new_rows ON {same} WHEN NOT MATCHED THEN INSERT *"
+        )
+
     def _append(self, frame: DataFrame) -> None:
         frame.write.format("delta").mode("append").saveAsTable(self.identifier)
 
@@ -177,6 +191,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         partitions = f"PARTITIONED BY (`{self.contract.day}`)" if self.mode == "replace" else ""
         checks = {CHECK + name: sql for name, sql in self.contract.checks.items()}
         own = {FINGERPRINT: self.contract.fingerprint, RULES: json.dumps(self.contract.checks)}
+        own["delta.appendOnly"] = str(self.contract.append_only).lower()
         self.lakehouse.clear_unborn(self.table)
         get_spark().sql(
             f"CREATE TABLE IF NOT EXISTS {self.identifier} ({self.contract.ddl}) USING delta {partitions} "

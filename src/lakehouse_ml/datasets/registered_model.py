@@ -4,7 +4,10 @@ from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lakehouse_ml.registry import CHAMPION, Champion, ModelReference, Registry, RegistryError
+from lakehouse_ml.champion import current_champion
+from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
+from lakehouse_ml.model_files import RegistryError
+from lakehouse_ml.registry import CHAMPION, Champion, ModelReference, Registry
 
 
 class ModelRegistry(AbstractDataset[NoReturn, Registry]):
@@ -49,67 +52,82 @@ class ModelRegistry(AbstractDataset[NoReturn, Registry]):
 
 
 class RegisteredModel(AbstractDataset[ModelReference | None, Champion | None]):
-    """The version that an alias names.
+    """The champion: the version that the alias and the ledger's head both name.
 
-    Loading gives the :class:`Champion`, its files checked against the digest that it was registered with.
-    Saving takes the reference that promotion hands over and moves nothing: it checks that the alias names
-    just that version.
+    Loading finishes a move that a killed run left half-way, refuses an alias that differs from the ledger, and gives
+    the :class:`Champion`, its files checked against the digest that it was registered with. Saving takes the reference
+    that promotion hands over, and checks it in the same way.
 
     Example:
         ``ml_champion: {type: lakehouse_ml.datasets.RegisteredModel, catalog: dev, model_name: churn,
-        registry_uri: "sqlite:///registry.db", tracking_uri: "sqlite:///dev.db"}``
+        registry_uri: "sqlite:///registry.db", tracking_uri: "sqlite:///dev.db", root: data/lakehouse,
+        contracts: app.CONTRACTS}``
 
     Args:
-        alias: Alias of the version.
-        missing: What ``load`` does when no version has the alias: ``error``, or ``none`` for state before the
-            first promotion. A registry that cannot be reached always raises.
-        **address: As of :class:`ModelRegistry`: catalog, model_name, registry_uri, tracking_uri.
+        catalog: The environment's catalog.
+        missing: What ``load`` does when there is no champion: ``error``, or ``none`` for state before the first
+            promotion. A registry that cannot be reached always raises.
+        model_name: As of :class:`ModelRegistry`.
+        registry_uri: As of :class:`ModelRegistry`.
+        tracking_uri: As of :class:`ModelRegistry`.
+        **address: As of :class:`PromotionLedger`: root, contracts, platform.
     """
 
     def __init__(
         self,
         *,
-        alias: str = CHAMPION,
+        catalog: str,
+        model_name: str,
+        registry_uri: str,
+        tracking_uri: str,
         missing: Literal["error", "none"] = "error",
         metadata: dict[str, Any] | None = None,
         **address: Any,
     ) -> None:
-        self.registry = ModelRegistry(**address).registry
-        self.alias = alias
+        self.registry = ModelRegistry(
+            catalog=catalog, model_name=model_name, registry_uri=registry_uri, tracking_uri=tracking_uri
+        ).registry
+        self.ledger = PromotionLedger(catalog=catalog, **address).ledger
         self.missing = missing
         self.metadata = metadata
+        self._champion: Champion | None = None
 
     def load(self) -> Champion | None:
-        """The version with the alias, loaded; None when there is none and ``missing`` is ``none``.
+        """The champion, loaded; None when there is none and ``missing`` is ``none``.
 
         Raises:
-            RegistryError: There is none, the registry cannot be reached, or the version's files were changed.
+            LedgerError: The ledger's chain is broken.
+            RegistryError: There is none, alias and ledger differ, the registry cannot be reached, or the version's
+                files were changed.
         """
-        found = self.registry.aliased(self.alias)
-        if found is not None:
-            return self.registry.load(found)
-        if self.missing == "none":
-            return None
-        raise RegistryError(
-            f"{self.registry.name} has no {self.alias}: train and promote a model first with "
-            f"`kedro run --pipelines retrain`; if one was refused, ops.promotion_ledger holds the reasons."
-        )
+        if self._champion is None:
+            found = current_champion(self.ledger, self.registry)
+            if found is not None:
+                self._champion = self.registry.load(found)
+            elif self.missing == "error":
+                raise RegistryError(
+                    f"{self.registry.name} has no {CHAMPION}: train and promote a model first with "
+                    f"`kedro run --pipelines retrain`; if one was refused, ops.promotion_ledger holds the reasons, and "
+                    f"if one awaits its approval, `kedro approve` gives it."
+                )
+        return self._champion
 
     def save(self, data: ModelReference | None) -> None:
-        """Check that the alias names the version that promotion left it at; None stands for no version.
+        """Check that promotion's champion is the one that alias and ledger name.
 
         Raises:
-            RegistryError: It names another one.
+            RegistryError: They name another one.
         """
-        found = self.registry.aliased(self.alias)
+        found = current_champion(self.ledger, self.registry)
+        self._champion = None
         if found != data:
             raise RegistryError(
-                f"{self.registry.name}@{self.alias} is {found}, promotion left it at {data}: something else "
-                f"moved the alias; run `kedro run --pipelines promotion` again."
+                f"{self.registry.name}: the champion is {found}, promotion left it at {data}: run "
+                f"`kedro run --pipelines promotion` again."
             )
 
     def _exists(self) -> bool:
-        return self.registry.aliased(self.alias) is not None
+        return self.registry.aliased() is not None
 
     def _describe(self) -> dict[str, Any]:
-        return {"name": f"{self.registry.name}@{self.alias}", "registry_uri": self.registry.registry_uri}
+        return {"name": f"{self.registry.name}@{CHAMPION}", "registry_uri": self.registry.registry_uri}

@@ -79,6 +79,7 @@ class Contract:
         owner: Who answers for the table.
         unique: Columns that tell a row from all others, where several rows share a key; by default the key.
             Insert-only tables take each of their values once.
+        append_only: Delta itself refuses to change or remove a row.
     """
 
     table: str
@@ -89,6 +90,7 @@ class Contract:
     day: str | None = None
     owner: str = "data engineering"
     unique: tuple[str, ...] = ()
+    append_only: bool = False
 
     @property
     def row_key(self) -> tuple[str, ...]:

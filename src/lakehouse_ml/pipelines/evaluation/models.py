@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from lakehouse_ml.registry import Champion, RegistryError, candidate_folder, load_candidate, model_digest
+from lakehouse_ml.model_files import RegistryError, candidate_folder, load_candidate, model_digest
+from lakehouse_ml.registry import Champion
 
 CHAMPION = "champion"
 

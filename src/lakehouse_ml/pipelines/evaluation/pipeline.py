@@ -12,6 +12,7 @@ from lakehouse_ml.pipelines.evaluation.plots import (
     plot_roc,
     plot_slices,
 )
+from lakehouse_ml.pipelines.evaluation.rows import golden_rows, newly_wrong
 from lakehouse_ml.pipelines.evaluation.score import score
 from lakehouse_ml.pipelines.evaluation.tracking import log_evaluation
 from lakehouse_ml.use_case import UseCase, bound
@@ -29,6 +30,7 @@ def _score_nodes(use_case: UseCase, entities: str) -> list[Node]:
     rows = ["ml_candidates", "recorded_gold_features", "recorded_gold_labels", entities]
     scored = ["holdout_rows", "holdout_scores", "compared_models"]
     params = ["params:evaluation.measure", "params:random_seed"]
+    golden = bound(golden_rows, features=use_case.feature_names)
     return [
         Node(bound(holdout, label=use_case.labels.column), rows, "holdout_rows", name="holdout"),
         Node(
@@ -39,6 +41,8 @@ def _score_nodes(use_case: UseCase, entities: str) -> list[Node]:
         ),
         Node(score, ["holdout_rows", "compared_models"], "holdout_scores", name="score"),
         Node(bound(measure, use_case=use_case), [*scored, *params], "metric_draws", name="measure"),
+        Node(golden, scored, "golden_rows", name="golden_rows"),
+        Node(newly_wrong, scored, "newly_wrong", name="newly_wrong"),
     ]
 
 
@@ -59,5 +63,10 @@ def _plot_nodes() -> list[Node]:
         Node(plot_precision_recall, scored, precision, name="plot_precision_recall"),
         Node(plot_calibration, scored, calibration, name="plot_calibration"),
         Node(plot_slices, "evaluations", slices, name="plot_slices"),
-        Node(log_evaluation, ["ml_candidates", "evaluations", *PLOTS], None, name="log_evaluation"),
+        Node(
+            log_evaluation,
+            ["ml_candidates", "evaluations", "newly_wrong", *PLOTS],
+            None,
+            name="log_evaluation",
+        ),
     ]

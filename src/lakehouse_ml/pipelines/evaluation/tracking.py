@@ -9,12 +9,15 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 
-def log_evaluation(candidates: dict[str, Any], evaluations: pd.DataFrame, *figures: go.Figure) -> None:
-    """Log metrics of the whole holdout, the table of all slices, and the figures.
+def log_evaluation(
+    candidates: dict[str, Any], evaluations: pd.DataFrame, newly_wrong: pd.DataFrame, *figures: go.Figure
+) -> None:
+    """Log metrics of the whole holdout, the table of all slices, what became wrong, and the figures.
 
     Args:
         candidates: ``ml_candidates``: the MLflow run.
         evaluations: See ``compare``.
+        newly_wrong: See there.
         figures: Plotly figures with titles.
     """
     client, run = MlflowClient(), candidates["mlflow_run_id"]
@@ -22,6 +25,7 @@ def log_evaluation(candidates: dict[str, Any], evaluations: pd.DataFrame, *figur
         run, metrics=[Metric(name, value, timestamp=0, step=0) for name, value in _metrics(evaluations)]
     )
     client.log_table(run, evaluations.astype(str), "evaluation/evaluations.json")
+    client.log_table(run, newly_wrong.astype(str), "evaluation/newly_wrong.json")
     for figure in figures:
         name = figure.layout.title.text.lower().replace(" ", "_")
         client.log_figure(run, figure, f"plots/{name}.html")

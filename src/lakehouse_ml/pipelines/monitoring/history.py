@@ -69,14 +69,14 @@ def recent_files(log: DataFrame) -> pd.DataFrame:
     )
 
 
-def recent_decisions(ledger: DataFrame, params: HistoryParams) -> pd.DataFrame:
-    """The newest promotion decisions, newest first, and every row that moved the alias."""
+def recent_decisions(ledger: DataFrame, champion: Watched, params: HistoryParams) -> pd.DataFrame:
+    """The newest rows of the promotion ledger, newest first, and those that moved the alias to the champion."""
     columns = (
-        "sequence", "run_id", "as_of", "decision", "elected", "model_version", "reasons", "champion_before",
-        "champion_after",
+        "sequence", "event", "run_id", "as_of", "actor", "decision", "elected", "model_version", "reasons",
+        "champion_before", "champion_after",
     )  # fmt: skip
     place = F.row_number().over(Window.orderBy(F.desc("sequence")))
-    moved = ~F.col("champion_after").eqNullSafe(F.col("champion_before"))
+    moved = (F.col("event") == "moved") & (F.col("champion_after") == champion.version)
     wanted = (F.col("_place") <= params.decisions) | moved
     return (
         ledger.select(*columns, place.alias("_place"))

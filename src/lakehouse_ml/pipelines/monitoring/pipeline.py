@@ -74,7 +74,12 @@ def _histories() -> list[Node]:
         ),
         Node(recent_drift, ["ops_drift_metrics", "watched_champion"], "drift_history", name="recent_drift"),
         Node(recent_files, "ops_ingestion_log", "file_history", name="recent_files"),
-        Node(recent_decisions, ["ops_promotion_ledger", params], "ledger_history", name="recent_decisions"),
+        Node(
+            func=recent_decisions,
+            inputs=["ops_promotion_ledger", "watched_champion", params],
+            outputs="ledger_history",
+            name="recent_decisions",
+        ),
         Node(recent_stages, ["before_ops_event_log", params], "stage_history", name="recent_stages"),
     ]
 

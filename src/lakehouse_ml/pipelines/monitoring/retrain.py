@@ -101,7 +101,7 @@ def _quality(newest: pd.DataFrame, params: RetrainParams) -> Reason:
 
 def promoted_at(ledger: pd.DataFrame, version: str) -> pd.Timestamp | None:
     """When the champion's alias first named the version (UTC); None: the ledger does not know it."""
-    moves = ledger[ledger["champion_after"] == version]
+    moves = ledger[(ledger["event"] == "moved") & (ledger["champion_after"] == version)]
     return None if moves.empty else moves["as_of"].min()
 
 

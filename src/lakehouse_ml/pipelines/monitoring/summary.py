@@ -129,14 +129,15 @@ def _models(evaluation: pd.DataFrame) -> dict[str, dict[str, dict[str, float | N
 
 
 def _decision(ledger: pd.DataFrame) -> dict[str, Any] | None:
-    if ledger.empty:
+    decided = ledger[ledger["event"] == "decided"]
+    if decided.empty:
         return None
-    newest = ledger.iloc[0]
+    newest = decided.iloc[0]
     return {
         "decision": newest["decision"],
         "as_of": f"{newest['as_of']:%Y-%m-%d %H:%M}",
         "elected": newest["elected"],
-        "champion": newest["champion_after"],
+        "champion": ledger.iloc[0]["champion_after"],
         "reasons": list(newest["reasons"]),
     }
 

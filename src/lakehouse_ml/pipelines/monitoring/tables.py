@@ -97,14 +97,16 @@ def _age_pill(hours: float, limit: float | None) -> Html:
 
 def _ledger_table(ledger: pd.DataFrame) -> Html:
     columns = (
-        Column("No.", "right"), Column("As of", "nowrap"), Column("Decision"), Column("Elected"),
-        Column("Champion", "nowrap"), Column("Reasons"),
+        Column("No.", "right"), Column("As of", "nowrap"), Column("Event"), Column("Decision"), Column("By"),
+        Column("Elected"), Column("Champion", "nowrap"), Column("Reasons"),
     )  # fmt: skip
     rows = (
         (
             row.sequence,
             f"{row.as_of:%Y-%m-%d %H:%M}",
-            pill(row.decision, "ok" if row.decision == "promoted" else "warning"),
+            row.event,
+            pill(row.decision.replace("_", " "), "ok" if row.decision == "promoted" else "warning"),
+            row.actor,
             row.elected or "none",
             _move(row.champion_before, row.champion_after),
             folded(f"reasons ({len(row.reasons)})", row.reasons),

@@ -1,49 +1,104 @@
-"""The alias follows the ledger."""
+"""The decision carried out: the one place of the loop that touches registry, ledger and alias."""
 
 from collections.abc import Iterator
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
+from lakehouse_ml.champion import current_champion, record
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.ledger import DECIDED, Entry, Ledger, LedgerState
 from lakehouse_ml.pipelines.promotion.decide import Decision
-from lakehouse_ml.pipelines.promotion.gather import ledger_state
-from lakehouse_ml.registry import ModelReference, Registry, RegistryError
+from lakehouse_ml.registry import LoggedModel, ModelReference, Registry
 
 
-def apply_decision(decision: Decision, ledger: DataFrame, registry: Registry) -> Iterator[ModelReference]:
-    """The champion as the ledger's newest row names it; nothing while no model was ever promoted.
+def read_ledger(ledger: Ledger) -> LedgerState:
+    """The ledger before the decision.
 
-    The ledger is written ahead of the alias: a run that was killed in between leaves a row, and the next
-    start moves the alias to it. Where alias and ledger agree, nothing is touched.
+    Raises:
+        LedgerError: The chain is broken.
+    """
+    return ledger.state()
+
+
+def register(
+    decision: Decision, model_card: str, before: LedgerState, registry: Registry, run: Run
+) -> tuple[dict[str, str], Entry]:
+    """The model cards by version, and the decision as a row for the ledger, with the version of the elected model.
+
+    A version without an alias harms nobody, and a killed run finds it again.
 
     Args:
         decision: See :func:`decide`.
-        ledger: ``ops_promotion_ledger`` with this decision in it.
+        model_card: Card of the elected model.
+        before: The ledger before the decision: what was decided before is not registered anew.
+        registry: ``model_registry``.
+        run: The deciding run.
+
+    Raises:
+        RegistryError: The registry cannot be reached, or the model's files changed since they were checked.
+    """
+    if not decision.is_passed or before.decided(decision.evidence.subject) is not None:
+        return {}, ledger_entry(decision, None, run)
+    trained = decision.evidence.trained
+    model = trained.models[str(decision.elected)]
+    tags = {
+        "role": str(decision.elected),
+        "run_id": run.run_id,
+        "as_of": run.as_of.isoformat(),
+        "evidence_hash": decision.evidence_hash,
+        "threshold": repr(model.threshold),
+        "trained_until": trained.train_end.isoformat(),
+    }
+    logged = LoggedModel(model.uri, model.digest, trained.mlflow_run_id)
+    registered = registry.register(logged, tags, model_card)
+    return {f"version_{registered.version}": model_card}, ledger_entry(decision, registered, run)
+
+
+def apply_decision(
+    entry: Entry, before: LedgerState, ledger: Ledger, registry: Registry
+) -> Iterator[ModelReference]:
+    """The champion as ledger and alias name it; nothing while no model was ever promoted.
+
+    What was decided before is not decided again; what a killed run left of it is finished.
+
+    Args:
+        entry: The decision, see :func:`register`.
+        before: The ledger that the decision knew.
+        ledger: ``promotion_ledger``.
         registry: ``model_registry``.
 
     Raises:
-        RegistryError: Another promotion took this decision's place in the ledger, the version's files are not
-            those in the ledger, or the registry cannot be reached.
+        LedgerConflictError: Another promotion was quicker.
+        RegistryError: The version's files are not those that were judged, alias and ledger differ, or the registry
+            cannot be reached.
     """
-    _check_recorded(decision, ledger)
-    state = ledger_state(ledger)
-    if state.champion is None:
-        return
-    named = registry.reference(state.champion)
-    if named.digest != state.champion_digest:
-        raise RegistryError(
-            f"{registry.name} version {named.version} has digest {named.digest}, the ledger promoted "
-            f"{state.champion_digest}: the registry was changed behind the ledger; restore it."
-        )
-    if registry.aliased() != named:
-        registry.point(named.version)
-    yield named
+    if before.decided(entry.subject) is None:
+        record(entry, before.head, ledger, registry)
+    champion = current_champion(ledger, registry)
+    if champion is not None:
+        yield champion
 
 
-def _check_recorded(decision: Decision, ledger: DataFrame) -> None:
-    if ledger.where(F.col("subject") == decision.evidence.subject).isEmpty():
-        raise RegistryError(
-            f"The decision on {decision.evidence.subject} is not in ops.promotion_ledger: another promotion "
-            f"wrote row {decision.evidence.ledger.sequence + 1} at the same time; run "
-            f"`kedro run --pipelines promotion` again."
-        )
+def ledger_entry(decision: Decision, registered: ModelReference | None, run: Run) -> Entry:
+    """The decision as a row of the ledger."""
+    evidence, elected = decision.evidence, decision.elected
+    before = evidence.standing.champion
+    moves = registered is not None and decision.outcome == "promoted"
+    return Entry(
+        event=DECIDED,
+        decision=decision.outcome,
+        actor=f"job {run.run_id}",
+        run_id=run.run_id,
+        as_of=run.as_of,
+        subject=evidence.subject,
+        reasons=tuple(decision.reasons),
+        evidence=decision.record,
+        evidence_hash=decision.evidence_hash,
+        git_commit=evidence.trained.git_commit,
+        elected=elected,
+        model_version=registered.version if registered else None,
+        model_digest=evidence.digests[elected] if elected else None,
+        holdout_start=evidence.trained.holdout_start,
+        holdout_end=evidence.trained.holdout_end,
+        input_versions=tuple(sorted(evidence.trained.input_versions.items())),
+        champion_before=before,
+        champion_after=registered.version if registered and moves else before,
+    )

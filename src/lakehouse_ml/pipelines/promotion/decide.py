@@ -5,16 +5,22 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
-from lakehouse_ml.pipelines.promotion.evidence import CHAMPION, Evidence, canonical, fingerprint
-from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
-from lakehouse_ml.pipelines.promotion.rules import (
+from lakehouse_ml.pipelines.promotion.artefact import ARTEFACT_RULES, artefact_verdict
+from lakehouse_ml.pipelines.promotion.data import DATA_RULES
+from lakehouse_ml.pipelines.promotion.evidence import (
     BASELINE,
     CHALLENGER,
-    EVIDENCE_RULES,
-    Verdict,
-    beats,
-    keeps_floor,
+    CHAMPION,
+    Evidence,
+    canonical,
+    fingerprint,
 )
+from lakehouse_ml.pipelines.promotion.quality import beats, keeps_limit, not_worse, slices_keep_up
+from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
+from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
+from lakehouse_ml.pipelines.promotion.verdict import Verdict
+
+Outcome = Literal["promoted", "awaiting_approval", "refused"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Decision:
     """What becomes of the candidates, and why.
 
     Attributes:
-        outcome: ``promoted`` or ``refused``.
+        outcome: ``promoted``, ``refused``, or ``awaiting_approval`` where a person has the last word.
         elected: Role of the better candidate; None when the comparison itself failed.
         election: How the challenger did against the baseline; failing it elects the baseline.
         verdicts: Every rule; one that failed refuses.
@@ -31,7 +37,7 @@ class Decision:
         evidence_hash: SHA-256 of the record.
     """
 
-    outcome: Literal["promoted", "refused"]
+    outcome: Outcome
     elected: str | None
     election: Verdict
     verdicts: tuple[Verdict, ...]
@@ -40,9 +46,9 @@ class Decision:
     evidence_hash: str
 
     @property
-    def is_promoted(self) -> bool:
-        """Whether the elected model becomes the champion."""
-        return self.outcome == "promoted"
+    def is_passed(self) -> bool:
+        """Whether no rule failed, so that the elected model becomes a version of the registry."""
+        return self.outcome != "refused"
 
     @property
     def reasons(self) -> list[str]:
@@ -61,7 +67,9 @@ def decide(evidence: Evidence, rules: PromotionRules) -> Decision:
         evidence: See :func:`gather_evidence`.
         rules: The environment's rule set.
     """
-    verdicts = [_settle(rule.__name__, partial(rule, evidence, rules)) for rule in EVIDENCE_RULES]
+    verdicts = [
+        _settle(rule.__name__, partial(rule, evidence, rules)) for rule in (*EVIDENCE_RULES, *DATA_RULES)
+    ]
     election = _settle("beats_baseline", partial(beats, evidence, rules, CHALLENGER, BASELINE))
     # A comparison that could not be made elects nobody, rather than the baseline.
     elected = None if election.value is None else CHALLENGER if election.passed else BASELINE
@@ -74,8 +82,9 @@ def decide(evidence: Evidence, rules: PromotionRules) -> Decision:
             "verdicts": [asdict(verdict) for verdict in verdicts],
         }
     )
-    outcome: Literal["promoted", "refused"] = "promoted" if all(v.passed for v in verdicts) else "refused"
-    return Decision(outcome, elected, election, tuple(verdicts), evidence, record, fingerprint(record))
+    return Decision(
+        _outcome(verdicts, rules), elected, election, tuple(verdicts), evidence, record, fingerprint(record)
+    )
 
 
 def _judge(evidence: Evidence, rules: PromotionRules, elected: str | None) -> list[Verdict]:
@@ -83,13 +92,36 @@ def _judge(evidence: Evidence, rules: PromotionRules, elected: str | None) -> li
         return [
             Verdict("elected", False, "no model is elected: challenger and baseline could not be compared")
         ]
-    floors = [
-        _settle(f"floor_{metric}", partial(keeps_floor, evidence, rules, elected, metric))
-        for metric in sorted(rules.floors)
+    asked = [
+        *_limit_verdicts(evidence, rules, elected),
+        *(
+            _settle(f"not_worse_{metric}", partial(not_worse, evidence, rules, elected, metric))
+            for metric in sorted(rules.not_worse)
+        ),
+        _settle("slices_keep_up", partial(slices_keep_up, evidence, rules, elected)),
+        *(
+            _settle(rule.__name__, partial(artefact_verdict, rule, evidence, rules, elected))
+            for rule in ARTEFACT_RULES
+        ),
     ]
     if evidence.incumbent is None:
-        return [*floors, Verdict("beats_champion", True, "not applied: there is no champion yet")]
-    return [*floors, _settle("beats_champion", partial(beats, evidence, rules, elected, CHAMPION))]
+        return [*asked, Verdict("beats_champion", True, "not applied: there is no champion yet")]
+    return [*asked, _settle("beats_champion", partial(beats, evidence, rules, elected, CHAMPION))]
+
+
+def _limit_verdicts(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict]:
+    limits = [(f"floor_{metric}", metric, limit) for metric, limit in sorted(rules.floors.items())]
+    limits += [(f"ceiling_{metric}", metric, limit) for metric, limit in sorted(rules.ceilings.items())]
+    return [
+        _settle(name, partial(keeps_limit, evidence, role, name, metric, limit))
+        for name, metric, limit in limits
+    ]
+
+
+def _outcome(verdicts: list[Verdict], rules: PromotionRules) -> Outcome:
+    if not verdicts or not all(verdict.passed is True for verdict in verdicts):
+        return "refused"
+    return "awaiting_approval" if rules.approval.required else "promoted"
 
 
 def _settle(name: str, rule: Callable[[], Verdict]) -> Verdict:

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-CHAMPION = "champion"
+from lakehouse_ml.probe import Probe
+
+BASELINE, CHALLENGER, CHAMPION = "baseline", "challenger", "champion"
 EVERYTHING = ("all", "all")
 
 
@@ -92,20 +94,77 @@ class Incumbent:
 
 
 @dataclass(frozen=True)
-class LedgerState:
-    """``ops.promotion_ledger`` before the decision.
+class Standing:
+    """What ``ops.promotion_ledger`` said before the decision.
 
     Attributes:
         sequence: Newest sequence; 0: no row.
-        champion: Version that its newest row leaves the alias at; None: none.
+        champion: Version that its newest move left the alias at; None: none.
         champion_digest: Digest that this version was promoted with.
         judged_until: Day after the newest holdout day that promoted a model; None: no promotion yet.
+        taken_back: The now (UTC) of the newest roll-back from a candidate, by digest.
     """
 
-    sequence: int
-    champion: str | None
-    champion_digest: str | None
-    judged_until: date | None
+    sequence: int = 0
+    champion: str | None = None
+    champion_digest: str | None = None
+    judged_until: date | None = None
+    taken_back: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The labelled rows of the holdout, counted in gold as it was when training read it."""
+
+    rows: int
+    positives: int
+    days: int
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """``ops.ingestion_log`` of what was known at the decision.
+
+    Attributes:
+        files: Files.
+        lines: Landed lines.
+        quarantined: Rejected lines.
+        unbalanced: Files whose lines do not add up.
+        rejected_files: Files of the last days that are rejected as a whole.
+        newest: Source, and end of its newest period with data (UTC).
+    """
+
+    files: int
+    lines: int
+    quarantined: int
+    unbalanced: tuple[str, ...]
+    rejected_files: tuple[str, ...]
+    newest: tuple[tuple[str, datetime], ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the tables say, without the help of training and evaluation."""
+
+    declared: Declared
+    data: DataRecord
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The candidates, looked at and tried out.
+
+    Attributes:
+        trained: As training handed them over.
+        faults: What is wrong with a candidate's files, by role; absent: nothing.
+        probes: What came of trying it in a process of its own, by role.
+        features: Name and type of each feature, as the contracts have them.
+    """
+
+    trained: Trained
+    faults: dict[str, str]
+    probes: dict[str, Probe]
+    features: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +177,11 @@ class Evidence:
         faults: What is wrong with a candidate's files, by role; absent: nothing.
         incumbent: The champion; None before the first promotion.
         measurements: Rows of the evaluation, in no order that counts.
-        ledger: The ledger before the decision.
+        standing: The ledger before the decision.
+        declared: The rows that were to be evaluated.
+        probes: What came of trying out each candidate, by role.
+        data: What came in.
+        features: Name and type of each feature, as the contracts have them.
     """
 
     as_of: datetime
@@ -126,7 +189,11 @@ class Evidence:
     faults: dict[str, str]
     incumbent: Incumbent | None
     measurements: tuple[Measurement, ...]
-    ledger: LedgerState
+    standing: Standing
+    declared: Declared
+    probes: dict[str, Probe]
+    data: DataRecord
+    features: tuple[tuple[str, str], ...]
 
     @property
     def digests(self) -> dict[str, str]:
@@ -145,6 +212,11 @@ class Evidence:
         """The measurements of these very models over the whole holdout."""
         return tuple(m for m in self.measurements if m.is_overall and self.concerns(m))
 
+    @property
+    def slices(self) -> tuple[Measurement, ...]:
+        """The differences between these very models on the slices."""
+        return tuple(m for m in self.measurements if not m.is_overall and m.compared_to and self.concerns(m))
+
     def concerns(self, measured: Measurement) -> bool:
         """Whether it measured the very files that are decided on, not those of another training of the run."""
         known = {**self.digests, "": ""}
@@ -160,7 +232,7 @@ class Evidence:
     def plain(self) -> dict[str, Any]:
         """JSON-ready and the same for any order of the measurements."""
         content = {**asdict(self), "trained": self.trained.model_dump(mode="json")}
-        rows = sorted((asdict(m) for m in self.overall), key=canonical)
+        rows = sorted((asdict(m) for m in (*self.overall, *self.slices)), key=canonical)
         return dict(json.loads(canonical({**content, "measurements": rows})))
 
 

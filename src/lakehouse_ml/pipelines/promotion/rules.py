@@ -1,62 +1,25 @@
-"""The promotion rules: each looks at the evidence and says what it found, none touches anything."""
+"""Rules on the evidence: is there enough of it, is it about these models, and is it honest?"""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from lakehouse_ml.pipelines.promotion.evidence import CHAMPION, Evidence
+from lakehouse_ml.pipelines.promotion.evidence import BASELINE, CHALLENGER, CHAMPION, Evidence
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
-
-BASELINE, CHALLENGER = "baseline", "challenger"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one rule found.
-
-    Attributes:
-        rule: Name of the rule.
-        passed: Whether the evidence keeps it.
-        reason: What was found, in words.
-        value: What was measured; None: nothing to measure.
-        limit: What it must keep.
-        low: Lower end of the value's interval.
-        high: Upper end of the value's interval.
-    """
-
-    rule: str
-    passed: bool
-    reason: str
-    value: float | None = None
-    limit: str | None = None
-    low: float | None = None
-    high: float | None = None
-
-    def __str__(self) -> str:
-        measured = "" if self.value is None else f" {self.value:g}"
-        interval = "" if self.low is None or self.high is None else f" [{self.low:g}, {self.high:g}]"
-        limit = "" if self.limit is None else f" (must be {self.limit})"
-        return (
-            f"{'passed' if self.passed else 'FAILED'} {self.rule}:{measured}{interval}{limit} {self.reason}"
-        )
-
-
-Rule = Callable[[Evidence, PromotionRules], Verdict]
+from lakehouse_ml.pipelines.promotion.verdict import Rule, Verdict
 
 
 def candidates_intact(evidence: Evidence, rules: PromotionRules) -> Verdict:
-    """Both models are there, can be loaded, and their files are those that were evaluated."""
+    """Both models are there, and their files are those that were evaluated."""
     faults = dict(evidence.faults)
     for role in (BASELINE, CHALLENGER):
         if role not in evidence.trained.models:
             faults[role] = "training handed over no such model"
     found = "; ".join(f"{role}: {fault}" for role, fault in sorted(faults.items()))
-    return Verdict("candidates_intact", not faults, found or "files are as evaluated and load")
+    return Verdict("candidates_intact", not faults, found or "files are as evaluated")
 
 
 def champion_follows_ledger(evidence: Evidence, rules: PromotionRules) -> Verdict:
     """The alias is where the ledger's newest row left it."""
-    known, ledger = evidence.incumbent, evidence.ledger
+    known, ledger = evidence.incumbent, evidence.standing
     alias = (known.version, known.digest) if known else (None, None)
     passed = alias == (ledger.champion, ledger.champion_digest)
     found = f"alias: {_named(*alias)}, ledger: {_named(ledger.champion, ledger.champion_digest)}"
@@ -85,12 +48,12 @@ def _evaluated(evidence: Evidence, role: str) -> str:
 
 def evaluation_complete(evidence: Evidence, rules: PromotionRules) -> Verdict:
     """Every number that a rule needs is there once, and finite."""
-    wanted = [
-        (role, metric, "") for role in evidence.digests for metric in (rules.margin.metric, *rules.floors)
-    ]
-    wanted.append((CHALLENGER, rules.margin.metric, BASELINE))
+    own = {rules.margin.metric: None, **rules.floors, **rules.ceilings}
+    wanted = [(role, metric, "") for role in evidence.digests for metric in own]
+    compared = dict.fromkeys((rules.margin.metric, *rules.not_worse))
+    wanted += [(CHALLENGER, metric, BASELINE) for metric in compared]
     if evidence.incumbent is not None:
-        wanted += [(role, rules.margin.metric, CHAMPION) for role in (BASELINE, CHALLENGER)]
+        wanted += [(role, metric, CHAMPION) for role in (BASELINE, CHALLENGER) for metric in compared]
     faults = [fault for key in wanted if (fault := _fault(evidence, *key))]
     return Verdict(
         "evaluation_complete", not faults, "; ".join(faults) or f"{len(wanted)} numbers are finite"
@@ -99,13 +62,18 @@ def evaluation_complete(evidence: Evidence, rules: PromotionRules) -> Verdict:
 
 def _fault(evidence: Evidence, role: str, metric: str, compared_to: str) -> str:
     try:
-        _numbers(evidence, role, metric, compared_to)
+        numbers(evidence, role, metric, compared_to)
     except ValueError as error:
         return str(error)
     return ""
 
 
-def _numbers(evidence: Evidence, role: str, metric: str, compared_to: str = "") -> tuple[float, float, float]:
+def numbers(evidence: Evidence, role: str, metric: str, compared_to: str = "") -> tuple[float, float, float]:
+    """Value, lower and upper end of a metric over the whole holdout.
+
+    Raises:
+        ValueError: It is not there, not finite, or there twice.
+    """
     found = evidence.find(role, metric, compared_to)
     name = f"{role}{' minus ' + compared_to if compared_to else ''} {metric}"
     if len(found) != 1:
@@ -125,6 +93,14 @@ def same_rows(evidence: Evidence, rules: PromotionRules) -> Verdict:
     counts = sorted(f"{rows} rows, {positives} positives, {days} days" for rows, positives, days in shapes)
     days = sorted(f"{start} to {end}" for start, end in holdouts)
     return Verdict("same_rows", passed, f"{counts} on {days}, declared {declared[0]} to {declared[1]}")
+
+
+def rows_as_declared(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """The evaluated rows are all those of the holdout, and each once, by the count of the tables themselves."""
+    declared = (evidence.declared.rows, evidence.declared.positives, evidence.declared.days)
+    evaluated = sorted({(m.rows, m.positives, m.days) for m in evidence.overall})
+    found = f"evaluated (rows, positives, days): {evaluated}, in gold: {declared}"
+    return Verdict("rows_as_declared", evaluated == [declared], found)
 
 
 def enough_rows(evidence: Evidence, rules: PromotionRules) -> Verdict:
@@ -164,7 +140,7 @@ def holdout_after_training(evidence: Evidence, rules: PromotionRules) -> Verdict
 def enough_new_days(evidence: Evidence, rules: PromotionRules) -> Verdict:
     """Enough holdout days that did not promote a model before."""
     start, end = evidence.trained.holdout_start, evidence.trained.holdout_end
-    new_from = max(start, evidence.ledger.judged_until or start)
+    new_from = max(start, evidence.standing.judged_until or start)
     days, least = max(0, (end - new_from).days), rules.evidence.new_days_min
     return Verdict(
         "enough_new_days", days >= least, f"holdout days from {new_from} on", value=days, limit=f">= {least}"
@@ -177,34 +153,15 @@ def evaluation_fresh(evidence: Evidence, rules: PromotionRules) -> Verdict:
     return Verdict("evaluation_fresh", 0 <= age <= most, "days old", value=age, limit=f"0 to {most:g}")
 
 
-def beats(evidence: Evidence, rules: PromotionRules, role: str, other: str) -> Verdict:
-    """Whether a model is better than another on the common holdout, by more than luck of a few days.
-
-    Raises:
-        ValueError: The difference is not there, or not finite.
-    """
-    margin = rules.margin
-    value, low, high = _numbers(evidence, role, margin.metric, other)
-    return Verdict(
-        rule=f"beats_{other}",
-        passed=value > margin.above and low > margin.low_above,
-        reason=f"{role} minus {other}, {margin.metric}",
-        value=value,
-        limit=f"> {margin.above:g}, lower end > {margin.low_above:g}",
-        low=low,
-        high=high,
+def not_taken_back(evidence: Evidence, rules: PromotionRules) -> Verdict:
+    """No candidate is a model that was rolled back, unless it was evaluated anew since."""
+    at = {role: evidence.standing.taken_back.get(digest) for role, digest in evidence.digests.items()}
+    found = "; ".join(
+        f"{role} was rolled back as of {then:%Y-%m-%d %H:%M}, evaluated as of {evidence.trained.as_of:%Y-%m-%d %H:%M}"
+        for role, then in sorted(at.items())
+        if then is not None and role != CHAMPION and evidence.trained.as_of <= then
     )
-
-
-def keeps_floor(evidence: Evidence, rules: PromotionRules, role: str, metric: str) -> Verdict:
-    """Whether the model's metric is above its floor.
-
-    Raises:
-        ValueError: The metric is not there, or not finite.
-    """
-    value, low, high = _numbers(evidence, role, metric)
-    limit = rules.floors[metric]
-    return Verdict(f"floor_{metric}", limit.allows(value), role, value, str(limit), low, high)
+    return Verdict("not_taken_back", not found, found or "none was rolled back since its evaluation")
 
 
 EVIDENCE_RULES: tuple[Rule, ...] = (
@@ -213,10 +170,12 @@ EVIDENCE_RULES: tuple[Rule, ...] = (
     evaluation_of_these_models,
     evaluation_complete,
     same_rows,
+    rows_as_declared,
     enough_rows,
     enough_positives,
     enough_days,
     holdout_after_training,
     enough_new_days,
     evaluation_fresh,
+    not_taken_back,
 )

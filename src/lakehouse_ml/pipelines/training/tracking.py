@@ -12,6 +12,7 @@ from mlflow.entities import Metric, Param
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
+from lakehouse_ml.model_files import candidate_folder, model_digest
 from lakehouse_ml.pipelines.training.facts import Facts
 from lakehouse_ml.pipelines.training.plots import tuning_figure
 from lakehouse_ml.pipelines.training.provenance import installed_packages
@@ -19,7 +20,6 @@ from lakehouse_ml.pipelines.training.split import features_of
 from lakehouse_ml.pipelines.training.study import Study
 from lakehouse_ml.pipelines.training.train import Fitted
 from lakehouse_ml.probability_model import ProbabilityModel
-from lakehouse_ml.registry import candidate_folder, model_digest
 
 EXAMPLE_ROWS = 5
 # What a server needs to load and run a model.

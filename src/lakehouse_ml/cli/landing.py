@@ -1,4 +1,4 @@
-"""The project's own commands beside Kedro's."""
+"""``kedro land``: the upstream systems, played."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,18 +8,13 @@ import click
 import pandas as pd
 from kedro.framework.cli.utils import env_option
 from kedro.framework.project import settings
-from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from lakehouse_ml.datasets.lakehouse import Lakehouse
-from lakehouse_ml.datasets.refresh import LAYERS, forget
-from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.flights.feed import SEED, Every, FeedError, Landed, Mess, feed_records, feed_window, publish
 from lakehouse_ml.flights.sources import SOURCES
-from lakehouse_ml.hooks.session import take_lock
 
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%SZ"])
 FROM = "UTC; land the files that arrive later. Default: the feed's start."
@@ -27,12 +22,7 @@ UNTIL = "UTC; land the files whose period has ended by then. Default: the feed's
 ENVIRONMENT = "Environment whose landing folder is filled. Default: the project's."
 
 
-@click.group(name="lakehouse_ml")
-def cli() -> None:
-    """Commands of this project."""
-
-
-@cli.command()
+@click.command()
 @click.option("--from", "start", type=INSTANT, metavar="TIME", help=FROM)
 @click.option("--until", type=INSTANT, metavar="TIME", help=UNTIL)
 @click.option("--every", type=click.Choice(["day", "hour"]), default="day", show_default=True)
@@ -52,30 +42,6 @@ def land(metadata: ProjectMetadata, env: str | None, messy: bool, seed: int, **w
     console.print(_landed_table(landed))
 
 
-@cli.command()
-@click.option(
-    "--layer", type=click.Choice(LAYERS), required=True, help="What is built again, with all that follows."
-)
-@click.option(
-    "--from", "since", type=INSTANT, metavar="TIME", help="UTC; gold only: build again what came later."
-)
-@env_option(envvar="KEDRO_ENV", help="Environment whose tables are built again. Default: the project's.")
-@click.pass_obj
-def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datetime | None) -> None:
-    """Build a layer again from the one before it, e.g. after a contract changed."""
-    if since is not None and layer != "gold":
-        raise click.ClickException("--from goes with --layer gold: silver is built again from all of bronze")
-    session = KedroSession.create(metadata.project_path, env=env)
-    with session:
-        context = session.load_context()
-        values = context.config_loader["globals"]
-        lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
-        lock = take_lock(lakehouse.folder)
-        forget(lakehouse, layer, tuple(CONTRACTS), _utc(since))
-        lock.release()
-        session.run(pipeline_names=["ingestion", "feature_engineering"])
-
-
 def _play(
     console: Console,
     folder: Path,
@@ -87,12 +53,13 @@ def _play(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the year", total=len(SOURCES))
         records = feed_records()
-        window = feed_window(records, _utc(start), _utc(until), every)
+        window = feed_window(records, utc(start), utc(until), every)
         arriving = publish(records, folder, window, mess)
         return list(progress.track(arriving, task_id=task, description="landing"))
 
 
-def _utc(at: datetime | None) -> pd.Timestamp | None:
+def utc(at: datetime | None) -> pd.Timestamp | None:
+    """The moment in UTC; None stays None."""
     return None if at is None else pd.Timestamp(at.replace(tzinfo=UTC))
 
 

@@ -1,0 +1,108 @@
+"""``kedro approve``, ``kedro rollback`` and ``kedro ledger``: people's part in who is champion."""
+
+import getpass
+
+import click
+from kedro.framework.cli.utils import env_option
+from kedro.framework.context import KedroContext
+from kedro.framework.startup import ProjectMetadata
+from rich.console import Console
+from rich.table import Table
+
+from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults, roll_back
+from lakehouse_ml.cli.opened import opened, opened_to_write
+from lakehouse_ml.ledger import Entry
+
+ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment whose champion it is. Default: the project's.")
+BY = click.option("--by", default=getpass.getuser, metavar="NAME", help="Who acts. Default: the user's name.")
+
+
+def champions_of(context: KedroContext) -> Champions:
+    """Ledger, registry and golden rows of the environment."""
+    catalog = context.catalog
+    return Champions(*(catalog.load(name) for name in ("promotion_ledger", "model_registry", "golden_rows")))
+
+
+@click.command()
+@click.option("--version", required=True, help="Version that awaits its approval.")
+@click.option("--by", required=True, metavar="NAME", help="Who approves.")
+@click.option("--note", required=True, metavar="TEXT", help="Why; it goes on record.")
+@ENVIRONMENT
+@click.pass_obj
+def approve(metadata: ProjectMetadata, env: str | None, version: str, by: str, note: str) -> None:
+    """Approve of the evidence for a version, and make it champion."""
+    with opened_to_write(metadata.project_path, env) as context:
+        run = context.catalog.load("run")
+        entry = approve_version(version, Ask(by, note, run), champions_of(context))
+    Console().print(
+        f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
+    )
+
+
+@click.command()
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it goes on record.")
+@click.option(
+    "--to", "version", metavar="VERSION", help="Former champion. Default: the one before the present one."
+)
+@BY
+@ENVIRONMENT
+@click.pass_obj
+def rollback(metadata: ProjectMetadata, env: str | None, reason: str, version: str | None, by: str) -> None:
+    """Try a former champion out, and put the alias back on it."""
+    with opened_to_write(metadata.project_path, env) as context:
+        run = context.catalog.load("run")
+        entry = roll_back(version, Ask(by, reason, run), champions_of(context))
+    Console().print(
+        f"Version {entry.champion_after} is champion again, {entry.champion_before} was taken back: row "
+        f"{entry.sequence} of the ledger"
+    )
+
+
+@click.group()
+def ledger() -> None:
+    """The promotion ledger: who became champion, when, by whom and why."""
+
+
+@ledger.command()
+@ENVIRONMENT
+@click.pass_obj
+def show(metadata: ProjectMetadata, env: str | None) -> None:
+    """Print the ledger."""
+    with opened(metadata.project_path, env) as (_, context):
+        entries = sorted(context.catalog.load("promotion_ledger").entries(), key=lambda entry: entry.sequence)
+    Console().print(ledger_table(entries))
+
+
+@ledger.command()
+@ENVIRONMENT
+@click.pass_obj
+def verify(metadata: ProjectMetadata, env: str | None) -> None:
+    """Check every row's hash, the chain of rows, and that alias and files are as the ledger says."""
+    with opened(metadata.project_path, env) as (_, context):
+        champions = champions_of(context)
+        faults = ledger_faults(champions)
+        rows = len(champions.ledger.entries())
+    if faults:
+        raise click.ClickException("\n".join(faults))
+    Console().print(f"{rows} rows: hashes, chain, alias and files agree")
+
+
+def ledger_table(entries: list[Entry]) -> Table:
+    """The ledger for people, oldest row first."""
+    table = Table(title="ops.promotion_ledger")
+    for header in ("no.", "as of", "event", "decision", "by", "version", "champion", "reason", "hash"):
+        table.add_column(header)
+    for entry in entries:
+        before, after = entry.champion_before or "none", entry.champion_after or "none"
+        table.add_row(
+            str(entry.sequence),
+            f"{entry.as_of:%Y-%m-%d %H:%M}",
+            entry.event,
+            entry.decision.replace("_", " "),
+            entry.actor,
+            entry.model_version or "",
+            after if before == after else f"{before} → {after}",
+            entry.reasons[0] if entry.reasons else "",
+            entry.row_hash[:8],
+        )
+    return table

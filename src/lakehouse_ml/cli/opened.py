@@ -1,0 +1,43 @@
+"""The project's catalog for commands that are no runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.io import DatasetError
+
+from lakehouse_ml.hooks.session import RunLockedError, take_lock
+from lakehouse_ml.ledger import LedgerError
+from lakehouse_ml.model_files import RegistryError
+
+
+@contextmanager
+def opened(project_path: Path, env: str | None) -> Iterator[tuple[KedroSession, KedroContext]]:
+    """A session of the environment with its context; what goes wrong is told in one sentence."""
+    session = KedroSession.create(project_path, env=env)
+    with session, told():
+        yield session, session.load_context()
+
+
+@contextmanager
+def opened_to_write(project_path: Path, env: str | None) -> Iterator[KedroContext]:
+    """The context of an environment that no run is at work in, until the end."""
+    with opened(project_path, env) as (_, context):
+        values = context.config_loader["globals"]
+        lock = take_lock(Path(values["storage_root"]) / values["catalog"])
+        try:
+            yield context
+        finally:
+            lock.release()
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors that name their way out, without a stack trace."""
+    try:
+        yield
+    except (LedgerError, RegistryError, DatasetError, RunLockedError) as error:
+        raise click.ClickException(str(error)) from error
