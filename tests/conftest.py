@@ -31,6 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The zoo as a table: what was wrong, the rule that is there for it, and the verdict."""
+    reports = [report for key in ("passed", "failed") for report in terminalreporter.getreports(key)]
+    shown = [value for report in reports for name, value in report.user_properties if name == "zoo"]
+    if shown:
+        terminalreporter.section("zoo of models")
+        for kind, rule, verdict in shown:
+            terminalreporter.write_line(f"{kind:<45} {rule:<28} {verdict}")
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())

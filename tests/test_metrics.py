@@ -97,10 +97,11 @@ def test_chance_has_the_base_rate_as_average_precision():
 
 
 def test_cost_skill_is_the_share_of_the_cheaper_blind_decision_that_is_saved():
-    label = np.array([True, False, False, False])
+    label = [True, False, False, False]
 
     def skill(score):
-        return measured(scored(label, score, threshold=0.5), np.ones((1, 1)))["cost_skill"].value
+        rows = scored(label, score, day=np.zeros(4, dtype=int), threshold=0.5)
+        return resample("cost_skill", rows, np.ones((1, 1)))[0]
 
     # Always an alarm costs 3, never one costs 4.
     assert skill([0.9, 0.1, 0.1, 0.1]) == 1

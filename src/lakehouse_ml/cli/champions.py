@@ -1,18 +1,21 @@
 """``kedro approve``, ``kedro rollback`` and ``kedro ledger``: people's part in who is champion."""
 
 import getpass
+from textwrap import shorten
 
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.framework.context import KedroContext
 from kedro.framework.startup import ProjectMetadata
-from rich.console import Console
+from rich.box import SIMPLE
 from rich.table import Table
 
 from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults, roll_back
 from lakehouse_ml.cli.opened import opened, opened_to_write
+from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.ledger import Entry
 
+REASON_WIDTH = 40
 ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment whose champion it is. Default: the project's.")
 BY = click.option("--by", default=getpass.getuser, metavar="NAME", help="Who acts. Default: the user's name.")
 
@@ -34,7 +37,7 @@ def approve(metadata: ProjectMetadata, env: str | None, version: str, by: str, n
     with opened_to_write(metadata.project_path, env) as context:
         run = context.catalog.load("run")
         entry = approve_version(version, Ask(by, note, run), champions_of(context))
-    Console().print(
+    console().print(
         f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
     )
 
@@ -52,7 +55,7 @@ def rollback(metadata: ProjectMetadata, env: str | None, reason: str, version: s
     with opened_to_write(metadata.project_path, env) as context:
         run = context.catalog.load("run")
         entry = roll_back(version, Ask(by, reason, run), champions_of(context))
-    Console().print(
+    console().print(
         f"Version {entry.champion_after} is champion again, {entry.champion_before} was taken back: row "
         f"{entry.sequence} of the ledger"
     )
@@ -70,7 +73,7 @@ def show(metadata: ProjectMetadata, env: str | None) -> None:
     """Print the ledger."""
     with opened(metadata.project_path, env) as (_, context):
         entries = sorted(context.catalog.load("promotion_ledger").entries(), key=lambda entry: entry.sequence)
-    Console().print(ledger_table(entries))
+    console().print(ledger_table(entries))
 
 
 @ledger.command()
@@ -84,14 +87,14 @@ def verify(metadata: ProjectMetadata, env: str | None) -> None:
         rows = len(champions.ledger.entries())
     if faults:
         raise click.ClickException("\n".join(faults))
-    Console().print(f"{rows} rows: hashes, chain, alias and files agree")
+    console().print(f"{rows} rows: hashes, chain, alias and files agree")
 
 
 def ledger_table(entries: list[Entry]) -> Table:
     """The ledger for people, oldest row first."""
-    table = Table(title="ops.promotion_ledger")
-    for header in ("no.", "as of", "event", "decision", "by", "version", "champion", "reason", "hash"):
-        table.add_column(header)
+    table = Table(title="ops.promotion_ledger", title_justify="left", box=SIMPLE, pad_edge=False)
+    for header in ("no.", "as of", "event", "decision", "by", "champion", "hash", "reason"):
+        table.add_column(header, no_wrap=True)
     for entry in entries:
         before, after = entry.champion_before or "none", entry.champion_after or "none"
         table.add_row(
@@ -100,9 +103,8 @@ def ledger_table(entries: list[Entry]) -> Table:
             entry.event,
             entry.decision.replace("_", " "),
             entry.actor,
-            entry.model_version or "",
             after if before == after else f"{before} → {after}",
-            entry.reasons[0] if entry.reasons else "",
             entry.row_hash[:8],
+            shorten(entry.reasons[0], REASON_WIDTH, placeholder="…") if entry.reasons else "",
         )
     return table

@@ -30,9 +30,10 @@ class DeltaLedger(Ledger):
         """All rows; none before the first promotion."""
         if not self.table.exists():
             return []
+        rows = self.table.load()
         # Collected timestamps are in the machine's time zone; microseconds are not.
         moments = {name: F.unix_micros(name) for name in _MOMENTS}
-        return [_entry(row.asDict()) for row in self.table.load().withColumns(moments).collect()]
+        return [_entry(row.asDict()) for row in rows.withColumns(moments).collect()]
 
     def append(self, entry: Entry, after: Entry | None) -> Entry:
         """See :meth:`Ledger.append`: an insert-only merge on the sequence, read back."""

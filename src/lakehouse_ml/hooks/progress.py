@@ -15,13 +15,17 @@ SUMMARY = "reporting_summary"
 LOG_WIDTH = 120
 
 
+def console() -> Console:
+    """The terminal; a log, which has no width of its own, gets one."""
+    found = Console()
+    return found if found.is_terminal else Console(width=LOG_WIDTH)
+
+
 class ProgressHooks:
     """A progress bar on a terminal, nothing elsewhere; the run's summary on both."""
 
     def __init__(self) -> None:
-        console = Console()
-        # A log has no width of its own.
-        self._console = console if console.is_terminal else Console(width=LOG_WIDTH)
+        self._console = console()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 

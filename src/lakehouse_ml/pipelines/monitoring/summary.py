@@ -18,6 +18,8 @@ from lakehouse_ml.pipelines.monitoring.frames import number, rows_of
 from lakehouse_ml.pipelines.monitoring.headline import Standing
 from lakehouse_ml.pipelines.monitoring.params import Params
 
+# How a rule that was kept begins among a decision's reasons.
+_PASSED = "passed "
 _MOST_ALERTS = 8
 _STYLES = {"critical": "bold red", "warning": "yellow"}
 _ENDS = ("value", "low", "high")
@@ -138,7 +140,8 @@ def _decision(ledger: pd.DataFrame) -> dict[str, Any] | None:
         "as_of": f"{newest['as_of']:%Y-%m-%d %H:%M}",
         "elected": newest["elected"],
         "champion": ledger.iloc[0]["champion_after"],
-        "reasons": list(newest["reasons"]),
+        "reasons": [reason for reason in newest["reasons"] if not reason.startswith(_PASSED)],
+        "passed": [r.removeprefix(_PASSED).split(":")[0] for r in newest["reasons"] if r.startswith(_PASSED)],
     }
 
 
@@ -192,6 +195,7 @@ def _said(summary: Summary) -> Text:
         text.append(f"Promotion: {decision['decision']}", style="bold")
         text.append(f", elected {decision['elected'] or 'none'}, as of {decision['as_of']} UTC\n")
         text.append("".join(f"  {reason}\n" for reason in decision["reasons"]))
+        text.append(f"  {len(decision['passed'])} rules passed: {', '.join(decision['passed'])}\n")
     text.append(f"Champion: version {summary['champion']}\n", style="bold")
     text.append(f"Retrain: {'yes' if summary['retrain']['is_due'] else 'no'}\n", style="bold")
     text.append("".join(f"  {reason}\n" for reason in summary["retrain"]["reasons"]))
