@@ -95,6 +95,8 @@ def candidates(**changes: Any) -> dict[str, Any]:
         "holdout_end": HOLDOUT_END.isoformat(),
         "label_cutoff": AS_OF.isoformat(),
         "seed": 1,
+        "label_wait_hours": 30,
+        "source_versions": {"silver.movements": 4, "silver.timetable": 4},
         "input_versions": {"gold.features": 3, "gold.labels": 2},
         "git_commit": "0" * 40,
         "pins_hash": "1" * 64,

@@ -20,6 +20,10 @@ from lakehouse_ml.pipelines import (
     promotion,
     training,
 )
+from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, predictions_of
+from lakehouse_ml.trace.explain import explain
+from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
+from lakehouse_ml.trace.rebuild import compared, training_rows
 from project_builders import Project
 
 LOOP = (ingestion, feature_engineering, training, evaluation, promotion, inference, monitoring)
@@ -32,7 +36,8 @@ class Shop(Project):
     def config_loader(self, params: dict[str, Any] | None = None) -> OmegaConfigLoader:
         loader = super().config_loader(params)
         parameters = loader["parameters"]
-        parameters["monitoring"]["data"]["max_hours"] = {"visits": 30, "sales": 30}
+        for stage in (parameters["monitoring"], parameters["promotion"]["rules"]):
+            stage["data"]["max_hours"] = {"visits": 30, "sales": 30}
         parameters["monitoring"]["drift"]["rules"][0] |= {
             "features": ["shop_name", "pages_seen"],
             "but_not": [],
@@ -67,9 +72,12 @@ def test_every_line_is_accounted_for(shop: tuple[Project, DataCatalog]) -> None:
 
 
 def test_a_model_with_skill_is_promoted(shop: tuple[Project, DataCatalog]) -> None:
-    row = shop[0].table("ops.promotion_ledger").collect()[0]
-    assert row["decision"] == "promoted"
-    assert row["champion_after"] == "1"
+    rows = shop[0].table("ops.promotion_ledger").orderBy("sequence").collect()
+    assert [(row["event"], row["decision"]) for row in rows] == [
+        ("decided", "promoted"),
+        ("moved", "promoted"),
+    ]
+    assert rows[-1]["champion_after"] == "1"
 
 
 def test_what_is_due_is_scored_once(shop: tuple[Project, DataCatalog]) -> None:
@@ -87,3 +95,59 @@ def test_the_report_and_the_summary_are_there(shop: tuple[Project, DataCatalog])
 
 def test_the_parameters_hold_for_any_use_case(tmp_path: Path) -> None:
     assert Project(tmp_path, toy.USE_CASE).catalog().load("params:random_seed")
+
+
+def test_a_prediction_is_explained_back_to_its_lines_and_its_score_is_the_same_again(
+    shop: tuple[Project, DataCatalog],
+) -> None:
+    project, catalog = shop
+    key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
+    prediction = predictions_of(key, project.table("ml.predictions"))[0]
+    lines = lines_about(
+        key, toy.USE_CASE, {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
+    )
+    assert [line.source for line in lines] == ["visits", "sales"]
+    champion = catalog.load("ml_champion")
+    row = features_of(key, project.table("gold.features"), champion.feature_names)
+    found = explain(prediction, lines, row, champion.model, catalog.load("golden_rows")[champion.digest], 1)
+    assert found.is_same
+    assert [found.was_known(line) for line in lines] == [True, False]
+    assert set(found.parts.index) == {"shop_name", "pages_seen"}
+
+
+def test_a_key_that_nobody_asked_about_is_refused(shop: tuple[Project, DataCatalog]) -> None:
+    with pytest.raises(TraceError, match=r"nobody: ml\.predictions has no row"):
+        predictions_of("nobody", shop[0].table("ml.predictions"))
+
+
+def test_the_chain_of_a_version_ends_in_landing_files(shop: tuple[Project, DataCatalog]) -> None:
+    project, catalog = shop
+    state = catalog.load("promotion_ledger").state()
+    told = str(version_chain("1", state, project.table("ops.ingestion_log")))
+    for word in (
+        "gold.features at version",
+        "silver.visits at version",
+        "visits/2024-01-01.jsonl.gz",
+        "moved promoted",
+    ):
+        assert word in told, word
+    with pytest.raises(TraceError, match="Version 9 is in no row"):
+        version_chain("9", state, project.table("ops.ingestion_log"))
+
+
+def test_a_version_made_again_from_silver_is_the_same_model(shop: tuple[Project, DataCatalog]) -> None:
+    _, catalog = shop
+    decision = decision_on("1", catalog.load("promotion_ledger").state())
+    trained = trained_for(decision)
+    versions = trained["source_versions"]
+    silver = {
+        name: catalog[f"silver_{name}"].load_version(versions[f"silver.{name}"])
+        for name in ("visits", "sales")
+    }
+    rows = training_rows(trained, toy.USE_CASE, silver)
+    role, registered = str(decision.elected), catalog.load("ml_champion").model
+    found = compared(trained, role, registered, rows, toy.USE_CASE)
+    assert found.is_equal, found
+    fewer = compared(trained, role, registered, rows.iloc[:-500], toy.USE_CASE)
+    assert not fewer.is_equal
+    assert f"training rows: {len(rows)} then, {len(rows) - 500} now" in fewer.causes

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -88,10 +89,15 @@ FEATURES_CONTRACT = Contract(
 )
 
 
+def visit_key() -> SparkColumn:
+    """The visit's key, from a record that names it."""
+    return F.col("visit").cast("string")
+
+
 def visits(records: DataFrame) -> DataFrame:
     """Every visit, asked about when it happens."""
     return records.select(
-        F.col("visit").cast("string").alias("key"),
+        visit_key().alias("key"),
         F.col("published_at").alias("predict_at"),
         F.to_date("published_at").alias("predict_date"),
         "shop",
@@ -101,7 +107,7 @@ def visits(records: DataFrame) -> DataFrame:
 def behaviour(entities: DataFrame, records: DataFrame) -> DataFrame:
     """What the visitor did."""
     seen = records.select(
-        F.col("visit").cast("string").alias("key"),
+        visit_key().alias("key"),
         F.col("shop").alias("shop_name"),
         F.col("pages").cast("double").alias("pages_seen"),
     )
@@ -111,7 +117,7 @@ def behaviour(entities: DataFrame, records: DataFrame) -> DataFrame:
 def labels(records: DataFrame) -> DataFrame:
     """How every visit ended."""
     return records.select(
-        F.col("visit").cast("string").alias("key"),
+        visit_key().alias("key"),
         "is_sale",
         F.lit("ended").alias("outcome"),
         F.col("published_at").alias("label_known_at"),
@@ -156,7 +162,14 @@ USE_CASE = UseCase(
     name="shop",
     model_name="sale",
     sources=(VISITS, SALES),
-    spine=Spine(contract=SPINE_CONTRACT, inputs=("visits",), lookback=DAY, build=visits),
+    spine=Spine(
+        contract=SPINE_CONTRACT,
+        inputs=("visits",),
+        lookback=DAY,
+        build=visits,
+        key=visit_key,
+        named_in=("visits", "sales"),
+    ),
     families=(Family(contract=BEHAVIOUR_CONTRACT, inputs=("visits",), lookback=DAY, build=behaviour),),
     labels=Labels(contract=LABELS_CONTRACT, column="is_sale", source="sales", build=labels),
     estimators=ESTIMATORS,

@@ -224,7 +224,7 @@ class Judge:
 
     @cached_property
     def handed_over(self) -> dict[str, Any]:
-        known = candidates(train_end=str(self.case.challenger.trained_until), label_wait_hours=30)
+        known = candidates(train_end=str(self.case.challenger.trained_until))
         for role, model in known["models"].items():
             model |= {"uri": str(self.folder / role), "digest": self.digests[role]}
         return known

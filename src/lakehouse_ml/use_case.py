@@ -7,7 +7,7 @@ from functools import partial, update_wrapper
 from typing import Any
 
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
 from lakehouse_ml.lakehouse.contract import Contract
 
@@ -50,12 +50,16 @@ class Spine:
         inputs: Silver tables in the order of the function's arguments.
         lookback: As of :class:`Family`: how long after its publication a record can still change the spine.
         build: ``(*inputs) -> frame``: every entity whose prediction is asked for, as known at its ``predict_at``.
+        key: ``() -> column``: the entity's key, from a record that names it.
+        named_in: Silver tables whose records each name one entity.
     """
 
     contract: Contract
     inputs: tuple[str, ...]
     lookback: timedelta
     build: Callable[..., DataFrame]
+    key: Callable[[], Column]
+    named_in: tuple[str, ...]
 
 
 @dataclass(frozen=True)

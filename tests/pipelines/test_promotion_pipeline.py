@@ -85,7 +85,8 @@ class Stage:
         ordered = [tuple({**row, **known}[name] for name in EVALUATIONS.names) for row in rows]
         return self.spark.createDataFrame(ordered, schema)
 
-    def promote(self, gain: float = 0.02, **groups) -> None:
+    def promote(self, gain: float = 0.02, registry_uri: str | None = None, **groups) -> None:
+        reached = {**self.stores.address, **({"registry_uri": registry_uri} if registry_uri else {})}
         trained = Trained.model_validate(self.candidates)
         catalog = DataCatalog(
             {
@@ -96,8 +97,8 @@ class Stage:
                 "table_records": MemoryDataset(Recorded(Declared(24_000, 5_000, 28), self.data)),
                 "run": MemoryDataset(self.run),
                 "params:promotion.rules": MemoryDataset(rules(**groups)),
-                "before_ml_champion": RegisteredModel(**self.address, missing="none"),
-                "model_registry": ModelRegistry(**self.stores.address),
+                "before_ml_champion": RegisteredModel(**{**self.address, **reached}, missing="none"),
+                "model_registry": ModelRegistry(**reached),
                 "promotion_ledger": PromotionLedger(catalog="test", **ledger_address(self.stores.folder)),
                 "model_cards": PartitionedDataset(
                     path=str(self.cards), dataset=TextDataset, filename_suffix=".md"
@@ -329,6 +330,28 @@ def test_a_version_that_awaits_nothing_cannot_be_approved(stage):
     for version in ("1", "7"):
         with pytest.raises(LedgerError, match=f"Version {version} awaits no approval"):
             approve_version(version, Ask("Ada", "fine", stage.run), stage.champions)
+
+
+def test_a_registry_that_cannot_be_reached_promotes_nothing_and_leaves_no_row(stage, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    stage.train("first")
+    with pytest.raises(Exception, match="the registry or its storage failed"):
+        stage.promote(registry_uri="http://127.0.0.1:9")
+    assert (stage.events, stage.champion) == ([], None)
+
+
+def test_a_ledger_that_cannot_be_written_moves_no_alias(stage, monkeypatch):
+    stage.train("first")
+    stage.promote()
+    stage.train("second")
+    monkeypatch.setattr("lakehouse_ml.datasets.delta_table.DeltaTable.merge_new", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        stage.promote()
+    assert (stage.champion, stage.events) == ("1", FIRST)
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import getpass
 from textwrap import shorten
+from typing import Any
 
 import click
 from kedro.framework.cli.utils import env_option
@@ -14,6 +15,9 @@ from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults
 from lakehouse_ml.cli.opened import opened, opened_to_write
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.ledger import Entry
+from lakehouse_ml.registry import Registry
+from lakehouse_ml.trace.lineage import decision_on, trained_for
+from lakehouse_ml.version_copy import Target, copy_files, hand_over
 
 REASON_WIDTH = 40
 ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment whose champion it is. Default: the project's.")
@@ -59,6 +63,40 @@ def rollback(metadata: ProjectMetadata, env: str | None, reason: str, version: s
         f"Version {entry.champion_after} is champion again, {entry.champion_before} was taken back: row "
         f"{entry.sequence} of the ledger"
     )
+
+
+@click.command()
+@click.option("--from", "source", required=True, metavar="ENV", help="Environment that has the version.")
+@click.option("--to", "target", required=True, metavar="ENV", help="Environment that is to have it.")
+@click.option("--version", metavar="VERSION", help="Version of the source. Default: its champion.")
+@click.pass_obj
+def promote(metadata: ProjectMetadata, source: str, target: str, version: str | None) -> None:
+    """Copy a version to another environment, and let that environment's gate judge it on its own data."""
+    if source == target:
+        raise click.ClickException(f"--from and --to are both {source}: retrain there instead")
+    with opened(metadata.project_path, source) as (_, context):
+        champions = champions_of(context)
+        state = champions.ledger.state()
+        wanted = version or state.champion
+        if wanted is None:
+            raise click.ClickException(f"{source} has no champion to copy")
+        trained, origin = trained_for(decision_on(wanted, state)), champions.registry
+    with opened(metadata.project_path, target) as (session, context):
+        _hand_over(context, trained, origin, wanted)
+        session.run(pipeline_names=["evaluation", "promotion"])
+        newest = champions_of(context).ledger.state().entries
+    console().print(ledger_table(list(newest[-2:])))
+
+
+def _hand_over(context: KedroContext, trained: dict[str, Any], origin: Registry, version: str) -> None:
+    catalog = context.catalog
+    versions = {
+        table: at for table, at in catalog.load("table_versions").items() if table.startswith("gold.")
+    }
+    target = Target(catalog.load("model_registry"), catalog.load("run"), versions)
+    handed_over = hand_over(trained, f"{origin.name} version {version}", target)
+    experiment = context.config_loader["globals"]["catalog"]
+    catalog.save("ml_candidates", copy_files(handed_over, origin, target.registry, experiment))
 
 
 @click.group()

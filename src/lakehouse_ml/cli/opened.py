@@ -12,6 +12,8 @@ from kedro.io import DatasetError
 from lakehouse_ml.hooks.session import RunLockedError, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
+from lakehouse_ml.trace.entity import TraceError
+from lakehouse_ml.version_copy import CopyError
 
 
 @contextmanager
@@ -39,5 +41,5 @@ def told() -> Iterator[None]:
     """Errors that name their way out, without a stack trace."""
     try:
         yield
-    except (LedgerError, RegistryError, DatasetError, RunLockedError) as error:
+    except (LedgerError, RegistryError, DatasetError, RunLockedError, TraceError, CopyError) as error:
         raise click.ClickException(str(error)) from error

@@ -116,6 +116,16 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             f"(`kedro run` runs all in order)."
         )
 
+    def load_version(self, version: int) -> DataFrame:
+        """The table as it stood at a Delta version; it may have been vacuumed away since.
+
+        Raises:
+            DatasetError: The table does not exist.
+            ContractError: It was written by another contract.
+        """
+        self.load()
+        return get_spark().sql(f"SELECT * FROM {self.identifier} VERSION AS OF {version}")
+
     def save(self, data: DataFrame) -> None:
         """Write the frame, see ``mode``. Columns may stand in any order; the table's order is kept.
 

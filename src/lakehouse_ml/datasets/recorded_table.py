@@ -8,7 +8,6 @@ from kedro.io import AbstractDataset, DatasetError
 from pyspark.sql import DataFrame
 
 from lakehouse_ml.datasets.delta_table import DeltaTable
-from lakehouse_ml.datasets.session import get_spark
 
 
 class RecordedTable(AbstractDataset[NoReturn, DataFrame]):
@@ -37,9 +36,7 @@ class RecordedTable(AbstractDataset[NoReturn, DataFrame]):
             DatasetError: There is no record, it does not name the table, or the version was vacuumed away.
             ContractError: The table was written by another contract.
         """
-        version = self._version()
-        self.source.load()
-        return get_spark().sql(f"SELECT * FROM {self.source.identifier} VERSION AS OF {version}")
+        return self.source.load_version(self._version())
 
     def _version(self) -> int:
         versions = json.loads(self.record.read_text())["input_versions"] if self.record.is_file() else {}

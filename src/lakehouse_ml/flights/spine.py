@@ -69,4 +69,11 @@ def flights(timetable: DataFrame) -> DataFrame:
     )
 
 
-SPINE = Spine(contract=CONTRACT, inputs=("timetable",), lookback=LOOKBACK, build=flights)
+SPINE = Spine(
+    contract=CONTRACT,
+    inputs=("timetable",),
+    lookback=LOOKBACK,
+    build=flights,
+    key=flight_key,
+    named_in=("timetable", "movements"),
+)

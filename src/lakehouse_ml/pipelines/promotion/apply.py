@@ -46,6 +46,7 @@ def register(
         "evidence_hash": decision.evidence_hash,
         "threshold": repr(model.threshold),
         "trained_until": trained.train_end.isoformat(),
+        **({"copied_from": trained.copied_from} if trained.copied_from else {}),
     }
     logged = LoggedModel(model.uri, model.digest, trained.mlflow_run_id)
     registered = registry.register(logged, tags, model_card)

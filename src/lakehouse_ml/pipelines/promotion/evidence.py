@@ -43,7 +43,7 @@ class Candidate(_Trained):
 
 
 class Trained(_Trained):
-    """``ml_candidates``: the models of one training and the data they come from. Days UTC, ends exclusive."""
+    """``ml_candidates``: the models of one training and all that made them. Days UTC, ends exclusive."""
 
     run_id: str
     as_of: AwareDatetime
@@ -52,9 +52,15 @@ class Trained(_Trained):
     train_end: date
     holdout_start: date
     holdout_end: date
+    label_cutoff: AwareDatetime
+    label_wait_hours: float
+    seed: int
     input_versions: dict[str, int]
+    source_versions: dict[str, int]
     git_commit: str
+    pins_hash: str
     feature_fingerprint: str
+    copied_from: str | None = None
     models: dict[str, Candidate] = Field(min_length=1)
 
 

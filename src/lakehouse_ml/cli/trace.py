@@ -1,0 +1,199 @@
+"""``kedro lineage``, ``kedro explain`` and ``kedro rebuild``: from a model or a score back to what it is made of."""
+
+from typing import Any
+
+import click
+from kedro.framework.cli.utils import env_option
+from kedro.framework.context import KedroContext
+from kedro.framework.startup import ProjectMetadata
+from pyspark.sql import DataFrame
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.tree import Tree
+
+from lakehouse_ml.champion import Champions
+from lakehouse_ml.cli.champions import champions_of
+from lakehouse_ml.cli.opened import opened
+from lakehouse_ml.datasets import DeltaTable
+from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.hooks.progress import console
+from lakehouse_ml.registry import Champion, ModelReference
+from lakehouse_ml.trace.entity import StoredPrediction, features_of, lines_about, predictions_of
+from lakehouse_ml.trace.explain import Explanation, explain
+from lakehouse_ml.trace.lineage import (
+    Chain,
+    decision_on,
+    files_in_reach,
+    prediction_chain,
+    trained_for,
+    version_chain,
+)
+from lakehouse_ml.trace.rebuild import compared, training_rows
+
+MOST_PARTS = 12
+ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment that it is in. Default: the project's.")
+
+
+@click.command()
+@click.option("--version", help="Version of the model.")
+@click.option("--prediction", "key", metavar="KEY", help="Key of what was predicted.")
+@ENVIRONMENT
+@click.pass_obj
+def lineage(metadata: ProjectMetadata, env: str | None, version: str | None, key: str | None) -> None:
+    """Print the chain back to landing files and lines, of a version or of a prediction."""
+    if (version is None) == (key is None):
+        raise click.ClickException("give either --version or --prediction")
+    with opened(metadata.project_path, env) as (_, context):
+        chain = (
+            _version_chain(version, context) if version is not None else _prediction_chain(str(key), context)
+        )
+        console().print(_tree(chain))
+
+
+def _version_chain(version: str, context: KedroContext) -> Chain:
+    state = champions_of(context).ledger.state()
+    return version_chain(version, state, context.catalog.load("ops_ingestion_log"))
+
+
+def _prediction_chain(key: str, context: KedroContext) -> Chain:
+    prediction = predictions_of(key, context.catalog.load("ml_predictions"))[0]
+    log = context.catalog.load("ops_ingestion_log")
+    return prediction_chain(
+        prediction,
+        lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in)),
+        USE_CASE,
+        files_in_reach(USE_CASE, log, prediction.predict_at),
+        _version_chain(prediction.model_version, context),
+    )
+
+
+def silver_of(context: KedroContext, names: tuple[str, ...]) -> dict[str, DataFrame]:
+    """Silver tables by name, as they stand."""
+    return {name: context.catalog.load(f"silver_{name}") for name in names}
+
+
+def table_at(context: KedroContext, name: str, version: int) -> DataFrame:
+    """A table of the catalog at a Delta version."""
+    table = context.catalog[name]
+    assert isinstance(table, DeltaTable)
+    return table.load_version(version)
+
+
+def _tree(chain: Chain) -> Tree:
+    (root, below), *_ = chain.items()
+    return _branch(Tree(root), below)
+
+
+def _branch(tree: Tree, chain: Chain) -> Tree:
+    for text, below in chain.items():
+        _branch(tree.add(text), below)
+    return tree
+
+
+@click.command(name="explain")
+@click.option(
+    "--flight", "key", required=True, metavar="KEY", help="Key of the flight, as in ml.predictions."
+)
+@ENVIRONMENT
+@click.pass_obj
+def explain_flight(metadata: ProjectMetadata, env: str | None, key: str) -> None:
+    """Print what was landed about a flight, what was known, its features, and what each did to the score."""
+    with opened(metadata.project_path, env) as (_, context):
+        found = explanation_of(key, context)
+        console().print(explanation_page(found))
+        if not found.is_same:
+            raise click.ClickException(
+                f"the score made again is {found.recomputed!r}, stored is {found.prediction.score!r}"
+            )
+
+
+def explanation_of(key: str, context: KedroContext) -> Explanation:
+    """The newest prediction of the key, explained."""
+    prediction = predictions_of(key, context.catalog.load("ml_predictions"))[0]
+    champions = champions_of(context)
+    model = model_of(prediction, champions)
+    features = table_at(context, "gold_features", prediction.features_version)
+    return explain(
+        prediction,
+        lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in)),
+        features_of(key, features, model.feature_names),
+        model.model,
+        champions.golden_rows[prediction.model_digest],
+        context.params["random_seed"],
+    )
+
+
+def model_of(prediction: StoredPrediction, champions: Champions) -> Champion:
+    """The version that made the prediction."""
+    return champions.registry.load(ModelReference(prediction.model_version, prediction.model_digest))
+
+
+def explanation_page(found: Explanation) -> RenderableType:
+    """The explanation for a terminal."""
+    one = found.prediction
+    same = "the same" if found.is_same else "NOT the same"
+    head = (
+        f"{one.key}, asked at {one.predict_at:%Y-%m-%d %H:%M} UTC\n"
+        f"score {one.score:.6f} ({same} when made again), threshold {one.threshold:.4f}: "
+        f"{'late' if one.decision else 'on time'}; version {one.model_version}, {one.role}\n"
+    )
+    return Group(head, _lines_table(found), _parts_table(found))
+
+
+def _lines_table(found: Explanation) -> Table:
+    table = Table(title="Landed lines", title_justify="left", box=SIMPLE, pad_edge=False)
+    for header in ("published (UTC)", "known", "file", "line", "record"):
+        table.add_column(header)
+    for line in found.lines:
+        known = "yes" if found.was_known(line) else "later"
+        table.add_row(f"{line.published_at:%m-%d %H:%M}", known, line.file, str(line.line_no), line.text)
+    return table
+
+
+def _parts_table(found: Explanation) -> Table:
+    title = f"Features: {found.usual:.4f} is usual, and each adds its part"
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+    for header, side in (("feature", "left"), ("value", "right"), ("part", "right")):
+        table.add_column(header, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for name, part in found.parts.head(MOST_PARTS).items():
+        table.add_row(str(name), _shown(found.features[str(name)]), f"{part:+.4f}")
+    rest = found.parts.iloc[MOST_PARTS:]
+    table.add_row(f"{len(rest)} others", "", f"{rest.sum():+.4f}")
+    table.add_row("score", "", f"{found.recomputed:.4f}")
+    return table
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@click.command()
+@click.option("--version", required=True, help="Version of the model.")
+@ENVIRONMENT
+@click.pass_obj
+def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
+    """Make a version again from silver as it was, and compare the two models' predictions."""
+    with opened(metadata.project_path, env) as (_, context):
+        champions = champions_of(context)
+        decision = decision_on(version, champions.ledger.state())
+        trained, role = trained_for(decision), str(decision.elected)
+        rows = training_rows(trained, USE_CASE, _recorded_silver(context, trained["source_versions"]))
+        registered = champions.registry.load(ModelReference(version, str(decision.model_digest)))
+        found = compared(trained, role, registered.model, rows, USE_CASE)
+    for cause in found.causes:
+        console().print(f"not as it was: {cause}")
+    told = (
+        f"{found.rows:,} rows, {found.recorded_rows:,} recorded; predictions differ by {found.difference:.3g}"
+    )
+    if not found.is_equal:
+        raise click.ClickException(f"version {version} is another model when made again: {told}")
+    console().print(f"version {version} is the same model when made again: {told}")
+
+
+def _recorded_silver(context: KedroContext, versions: dict[str, int]) -> dict[str, DataFrame]:
+    return {
+        source.name: table_at(context, f"silver_{source.name}", versions[source.table])
+        for source in USE_CASE.sources
+        if source.table in versions
+    }

@@ -1,0 +1,74 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.model_files import RegistryError, candidate_folder, model_digest
+from lakehouse_ml.version_copy import CopyError, Target, copy_files, hand_over
+from promotion_builders import candidates
+from registry_builders import Stores, make_stores, saved_model
+
+TRAINED = candidates()
+ORIGIN = "staging.ml.lateness version 3"
+
+
+def target(day: int = 8, month: int = 10, registry=None) -> Target:
+    return Target(registry, Run("prod-run", datetime(2013, month, day, tzinfo=UTC), {}), {"gold.features": 9})
+
+
+def test_the_holdout_is_as_long_as_it_was_and_ends_at_the_targets_now():
+    found = hand_over(TRAINED, ORIGIN, target())
+    assert (found["holdout_start"], found["holdout_end"]) == ("2013-09-10", "2013-10-08")
+    assert (found["run_id"], found["input_versions"]) == ("prod-run", {"gold.features": 9})
+    assert found["copied_from"] == ORIGIN
+    # What made the models stays what it was.
+    for name in ("train_start", "train_end", "git_commit", "pins_hash", "seed", "source_versions", "models"):
+        assert found[name] == TRAINED[name]
+
+
+def test_the_holdout_never_reaches_into_the_training():
+    assert hand_over(TRAINED, ORIGIN, target(day=12, month=9))["holdout_start"] == TRAINED["train_end"]
+
+
+def test_without_a_day_after_the_training_nothing_can_be_judged():
+    with pytest.raises(CopyError, match=r"trained until 2013-09-03, the target's now is 2013-09-03"):
+        hand_over(TRAINED, ORIGIN, target(day=3, month=9))
+
+
+@pytest.fixture
+def environments(mlflow_template: Path, tmp_path: Path) -> tuple[Stores, Stores]:
+    """Two environments, each with stores of its own."""
+    for name in ("staging", "prod"):
+        (tmp_path / name).mkdir()
+    return make_stores(mlflow_template, tmp_path / "staging"), make_stores(mlflow_template, tmp_path / "prod")
+
+
+def handed_over(staging: Stores) -> dict:
+    known = hand_over(candidates(), ORIGIN, target())
+    for role, model in known["models"].items():
+        saved = saved_model(staging, role)
+        model |= {"uri": saved.uri, "digest": saved.digest}
+    return known
+
+
+def test_files_arrive_with_the_same_digest_and_say_where_they_come_from(environments, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    staging, prod = environments
+    known = handed_over(staging)
+    found = copy_files(known, staging.registry, prod.registry, "prod")
+    for role, model in found["models"].items():
+        folder = candidate_folder(model["uri"], prod.tracking_uri)
+        assert model_digest(folder) == model["digest"] == known["models"][role]["digest"]
+        assert str(staging.folder) not in str(folder)
+    tags = prod.client.get_run(found["mlflow_run_id"]).data.tags
+    assert (tags["copied_from"], tags["copied_run"]) == (ORIGIN, known["mlflow_run_id"])
+
+
+def test_a_file_that_is_not_what_was_promoted_is_not_taken(environments, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    staging, prod = environments
+    known = handed_over(staging)
+    (Path(known["models"]["challenger"]["uri"]) / "model.skops").write_bytes(b"other")
+    with pytest.raises(RegistryError, match="challenger: its files have digest"):
+        copy_files(known, staging.registry, prod.registry, "prod")
