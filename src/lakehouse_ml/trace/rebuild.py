@@ -68,7 +68,9 @@ def training_rows(
     cutoff = datetime.fromisoformat(trained["label_cutoff"])
     first, end = (date.fromisoformat(trained[name]) for name in ("train_start", "train_end"))
     days = list(days_between(first, end - timedelta(days=1)))
-    entities = next(build_spine(use_case.spine, days, now, *_of(use_case.spine.inputs, silver)))
+    spine = next(build_spine(use_case.spine, days, now, *_of(use_case.spine.inputs, silver)))
+    # Columns of its own: families join it with the very tables that it is made of.
+    entities = spine.toDF(*spine.columns)
     families = [
         build_family(family, days, now, entities, *_of((*family.inputs, *family.references), silver))
         for family in use_case.families
