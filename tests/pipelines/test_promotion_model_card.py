@@ -1,8 +1,11 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+from pydantic import ValidationError
+
 from lakehouse_ml.pipelines.promotion.decide import decide
-from lakehouse_ml.pipelines.promotion.model_card import write_model_card
+from lakehouse_ml.pipelines.promotion.model_card import ModelCard, model_card, write_model_card
 from promotion_builders import first_evidence, later_evidence, measurement, rules, with_candidate
 
 USE_CASE = SimpleNamespace(name="flights", model_name="lateness", owners={"model": "data science"})
@@ -62,3 +65,28 @@ def test_lists_every_rule_with_its_verdict():
 
 def test_is_empty_when_nobody_is_elected():
     assert card(first_evidence(measurements=())) == ""
+
+
+def test_is_empty_for_a_refused_model():
+    refused = with_candidate(later_evidence(), "challenger")
+    refused = replace(refused, declared=replace(refused.declared, rows=1))
+    assert card(refused) == ""
+
+
+@pytest.mark.parametrize(
+    ("part", "nothing"),
+    [
+        ("owner", ""),
+        ("identity", {"Run": ""}),
+        ("input_versions", {}),
+        ("metrics", ()),
+        ("slices", ()),
+        ("limits", ()),
+        ("rules", ()),
+        ("train_end", "2013-09-04"),
+    ],
+)
+def test_the_schema_refuses_a_card_that_lacks_a_part(part, nothing):
+    whole = model_card(decide(later_evidence(), rules()), USE_CASE).model_dump()
+    with pytest.raises(ValidationError, match="judged after" if part == "train_end" else part):
+        ModelCard.model_validate({**whole, part: nothing})
