@@ -9,6 +9,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets.session import configure_spark, get_spark
+from processes import QUICK_TO_START
 
 if TYPE_CHECKING:
     from project_builders import Project
@@ -45,13 +46,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
     warehouse = tmp_path_factory.mktemp("warehouse")
-    # Two of them fit beside a whole run of its own. A few rows are read sooner than code for them is compiled;
-    # the whole runs, in processes of their own, compile it.
+    # Two of them fit beside a whole run of its own.
     small = {
+        **QUICK_TO_START,
         "spark.driver.memory": "3g",
         "spark.sql.shuffle.partitions": "2",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     configure_spark({**conf, **small, "spark.sql.warehouse.dir": str(warehouse)})
     session = get_spark()

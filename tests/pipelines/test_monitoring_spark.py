@@ -237,10 +237,10 @@ def test_a_replayed_file_counts_once_and_an_empty_one_is_not_news(table: Table) 
 
 
 def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:
-    refused = {"champion_before": "3", "decision": "refused", "elected": None}
+    refused = {"event": "decided", "champion_before": "3", "decision": "refused", "elected": None}
     rows = [ledger(1), *(ledger(n, **refused) for n in (2, 3, 4))]
     found = recent_decisions(
-        table(tables.PROMOTION_LEDGER, *rows), HistoryParams(days=60, decisions=2, runs=10)
+        table(tables.PROMOTION_LEDGER, *rows), CHAMPION, HistoryParams(days=60, decisions=2, runs=10)
     )
     assert found["sequence"].tolist() == [4, 3, 1]
 
