@@ -67,7 +67,7 @@ def training_rows(
     now = Run(trained["run_id"], datetime.fromisoformat(trained["as_of"]), {})
     cutoff = datetime.fromisoformat(trained["label_cutoff"])
     first, end = (date.fromisoformat(trained[name]) for name in ("train_start", "train_end"))
-    days = list(days_between(first, end - timedelta(days=1)))
+    days = sorted(days_between(first, end - timedelta(days=1)))
     spine = next(build_spine(use_case.spine, days, now, *_of(use_case.spine.inputs, silver)))
     # Columns of its own: families join it with the very tables that it is made of.
     entities = spine.toDF(*spine.columns)
