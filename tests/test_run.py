@@ -142,7 +142,7 @@ def test_the_ledger_is_shown_and_verified(command: Callable[..., Result]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("rollback", "--reason", "a try"), "was never champion"),
+        (("rollback", "--reason", "a try"), "No version was champion before"),
         (("approve", "--version", "1", "--by", "me", "--note", "a try"), "Version 1 awaits no approval"),
         (("explain", "--flight", "no such flight"), "no such flight"),
         (("lineage", "--version", "7"), "7"),

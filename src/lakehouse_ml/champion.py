@@ -206,9 +206,8 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     digest = None if target is None else state.digest_of(target)
     if target is None or digest is None:
         known = ", ".join(sorted({str(move.champion_after) for move in state.moves})) or "none yet"
-        raise LedgerError(
-            f"Version {target} was never champion, so there is no way back to it; champions were: {known}"
-        )
+        missing = f"Version {target} was never champion" if target else "No version was champion before"
+        raise LedgerError(f"{missing}, so there is no way back to it; champions were: {known}")
     reference = ModelReference(target, digest)
     if target == state.champion and registry.aliased() == reference:
         raise LedgerError(f"Version {target} is champion already")

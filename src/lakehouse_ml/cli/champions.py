@@ -131,8 +131,9 @@ def verify(metadata: ProjectMetadata, env: str | None) -> None:
 def ledger_table(entries: list[Entry]) -> Table:
     """The ledger for people, oldest row first."""
     table = Table(title="ops.promotion_ledger", title_justify="left", box=SIMPLE, pad_edge=False)
-    for header in ("no.", "as of", "event", "decision", "by", "champion", "hash", "reason"):
+    for header in ("no.", "as of", "event", "decision", "by", "champion", "hash"):
         table.add_column(header, no_wrap=True)
+    table.add_column("reason")
     for entry in entries:
         before, after = entry.champion_before or "none", entry.champion_after or "none"
         table.add_row(
