@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -42,9 +42,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     keeping_up = asyncio.create_task(_repeated(service.keep_up, params.poll_seconds))
     yield
     keeping_up.cancel()
-    with suppress(asyncio.CancelledError):
-        await keeping_up
-    # The last requests are on record before the log is.
+    # Waits for the last requests: they are in the log before it lands.
     app.state.pool.shutdown()
     service.stop()
 

@@ -24,7 +24,7 @@ def plot_data_flow(files: pd.DataFrame, run: Run, params: HistoryParams) -> go.F
         params: Days back.
     """
     last = run.as_of.date()
-    recent = files[files["day"].between(last - timedelta(days=params.days), last)]
+    recent = files[files["day"] >= last - timedelta(days=params.days)]
     if recent.empty:
         return empty_figure(f"no file landed in the last {params.days} days")
     sources = sorted(recent["source"].unique())
