@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ from lakehouse_ml.serving.errors import RequestError
 
 SPLIT, RECORDS, CLIENT_REQUEST_ID = "dataframe_split", "dataframe_records", "client_request_id"
 FORMS = f"Send one of {SPLIT} and {RECORDS}, and {CLIENT_REQUEST_ID} if you like."
+
+# Text that looks like JSON would be no text to ingestion.
+_CLIENT_NAME = re.compile(r"[\w .:/@-]{1,128}")
 
 Table = dict[str, list[Any]]
 
@@ -39,8 +43,8 @@ def read_body(content: bytes) -> Body:
     if unknown or (SPLIT in said) == (RECORDS in said):
         raise RequestError(f"The body has {', '.join(sorted(said)) or 'nothing'}. {FORMS}")
     name = said.get(CLIENT_REQUEST_ID)
-    if not (name is None or (isinstance(name, str) and name.isprintable())):
-        raise RequestError(f"{CLIENT_REQUEST_ID}: must be printable text, is {name!r:.60}")
+    if not (name is None or (isinstance(name, str) and _CLIENT_NAME.fullmatch(name))):
+        raise RequestError(f"{CLIENT_REQUEST_ID}: must be {_CLIENT_NAME.pattern}, is {name!r:.60}")
     table = _split(said[SPLIT]) if SPLIT in said else _records(said[RECORDS])
     return Body(table, name)
 
