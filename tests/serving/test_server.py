@@ -16,7 +16,7 @@ from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
 from lakehouse_ml.serving.routing import goes_to_challenger
 from registry_builders import Stores, make_stores, promote, saved_model, tenth_of_hour
-from serving_builders import Server, logged, row
+from serving_builders import FEATURES, Server, logged, row
 
 KEYS = [f"key {number}" for number in range(300)]
 # The champion's, at a canary of 10 %.
@@ -211,4 +211,6 @@ def test_no_answered_row_is_lost_by_a_kill_or_a_stop_amid_requests(stores: Store
     rows = logged(tmp_path / "requests")
     assert first.request_ids | second.request_ids <= {one["request_id"] for one in rows}
     assert len({one["request_id"] for one in rows}) == len(rows)
+    restricted = {column.name for column in FEATURES if column.privacy == "restricted"}
+    assert all(set(one["features"]) == {column.name for column in FEATURES} - restricted for one in rows)
     assert [path.name for path in (tmp_path / "requests").glob(".*")] == [".lock"]
