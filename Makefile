@@ -41,8 +41,9 @@ lint: env
 chaos: env ## Kill the loop N times at random points and compare the tables
 	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
 
-bench: env ## Compare a day on nine months of history with one on four
+bench: env ## Compare a day on nine months of history with one on four, and the server with the model itself
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_serving.py
 
 java:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and neither is on the PATH: install one."; exit 1; }

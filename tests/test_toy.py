@@ -1,11 +1,16 @@
 """Another use case through all stages: none of them knows about flights."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
+import requests
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from pyspark.sql import SparkSession
@@ -25,6 +30,7 @@ from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
 from lakehouse_ml.trace.rebuild import compared, training_rows
 from project_builders import Project
+from serving_builders import answering
 
 LOOP = (ingestion, feature_engineering, training, evaluation, promotion, inference, monitoring)
 DAILY = (ingestion, feature_engineering, inference, monitoring)
@@ -151,3 +157,46 @@ def test_a_version_made_again_from_silver_is_the_same_model(shop: tuple[Project,
     fewer = compared(trained, role, registered, rows.iloc[:-500], toy.USE_CASE)
     assert not fewer.is_equal
     assert f"training rows: {len(rows)} then, {len(rows) - 500} now" in fewer.causes
+
+
+@pytest.fixture(scope="module")
+def answered(shop: tuple[Project, DataCatalog]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Everything that batch inference scored, with its features; and the server's answers to the same rows."""
+    project, catalog = shop
+    scored = project.table("ml.predictions").where("role = 'champion'").select("key", "score", "decision")
+    names = ["key", *toy.USE_CASE.feature_names]
+    rows = scored.join(project.table("gold.features").select(*names), "key").orderBy("key").toPandas()
+    said = {"dataframe_split": rows[names].to_dict(orient="split"), "client_request_id": "parity"}
+    with answering(toy.USE_CASE, catalog.load("model_registry"), project.landing) as url:
+        answer = requests.post(f"{url}/invocations", json=said, timeout=60).json()
+    return rows, pd.DataFrame(answer["predictions"])
+
+
+def test_batch_http_and_the_model_itself_give_the_same_scores(
+    shop: tuple[Project, DataCatalog], answered: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    champion, (batch, http) = shop[1].load("ml_champion"), answered
+    itself = champion.model.predict(batch[list(champion.feature_names)])
+    assert len(batch) > 1000
+    assert http["key"].tolist() == batch["key"].tolist()
+    assert np.abs(http["score"] - batch["score"]).max() <= 1e-12
+    assert np.abs(http["score"] - itself).max() <= 1e-12
+    assert http["decision"].tolist() == batch["decision"].tolist() == (itself >= champion.threshold).tolist()
+
+
+def test_requests_are_ingested_like_any_source_and_do_not_tell_the_time(
+    shop: tuple[Project, DataCatalog], answered: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    project, (batch, _) = shop[0], answered
+    now = project.rows("ops.runs", "as_of")[-1]
+    project.land(f"requests/{datetime.now(UTC):%Y-%m-%dT%H}-killed-0.jsonl.gz", '{"request_id": "cut o')
+    project.run(ingestion)
+    assert project.rows("ops.runs", "as_of")[-1] == now
+    found = project.table("silver.requests").orderBy("row_number").toPandas()
+    assert found["key"].tolist() == batch["key"].tolist()
+    assert found["score"].tolist() == batch["score"].tolist()
+    assert set(found["client_request_id"]) == {"parity"}
+    sent = pd.DataFrame([dict(features) for features in found["features"]])
+    assert sent["pages_seen"].map(json.loads).tolist() == batch["pages_seen"].tolist()
+    assert sent["shop_name"].tolist() == batch["shop_name"].tolist()
+    assert project.table("quarantine.lines").where("source = 'requests'").count() == 1

@@ -1,7 +1,6 @@
 """The champion's scores and decisions."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
@@ -13,6 +12,7 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import PREDICTIONS
 from lakehouse_ml.pipelines.inference.due import ROLE
 from lakehouse_ml.registry import Champion
+from lakehouse_ml.scoring import scored
 
 FEATURES_TABLE = "gold.features"
 
@@ -42,7 +42,7 @@ def score_due(
     # Literals, so that the scan opens the files of these days only.
     wanted = features.where(F.col("predict_date").between(F.lit(first), F.lit(last)))
     rows = wanted.join(due.select("key"), "key", "left_semi").select("key", *champion.feature_names)
-    scores = rows.mapInPandas(_scorer(champion.model, champion.feature_names), "key string, score double")
+    scores = rows.mapInPandas(_scorer(champion), "key string, score double, decision boolean")
     yield _predictions(due, scores, champion, run, table_versions[FEATURES_TABLE])
 
 
@@ -55,12 +55,15 @@ def _check_columns(features: DataFrame, champion: Champion) -> None:
         )
 
 
-def _scorer(model: Any, names: tuple[str, ...]) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+def _scorer(champion: Champion) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    # The workers get the model alone: with the champion's class they would import all of MLflow.
+    model, names, threshold = champion.model, champion.feature_names, champion.threshold
+
     def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         # The workers share the cores already: threads of their own would only fight over them.
         with threadpool_limits(limits=1):
             for batch in batches:
-                yield pd.DataFrame({"key": batch["key"], "score": model.predict(batch[list(names)])})
+                yield scored(batch, model, names, threshold)
 
     return score
 
@@ -73,23 +76,17 @@ def _predictions(
         "model_version": F.lit(champion.version),
         "model_digest": F.lit(champion.digest),
         "threshold": F.lit(champion.threshold),
-        "decision": F.col("score") >= F.lit(champion.threshold),
         "features_version": F.lit(features_version).cast("bigint"),
         "run_id": F.lit(run.run_id),
         "as_of": F.lit(run.as_of),
     }
-    scored = due.join(scores, "key", "left").withColumn("score", _checked_score())
-    return scored.withColumns(constants).select(*PREDICTIONS.names)
+    complete = due.join(scores, "key", "left").withColumn("score", _checked_score())
+    return complete.withColumns(constants).select(*PREDICTIONS.names)
 
 
 def _checked_score() -> Column:
     """The score, or an error that names the key: a row is never left out because it could not be scored."""
-    score, key = F.col("score"), F.col("key")
-    is_probability = score.isNotNull() & ~F.isnan(score) & score.between(0.0, 1.0)
     message = F.concat(
-        F.lit("No probability for "),
-        key,
-        F.lit(": its score is "),
-        F.coalesce(score.cast("string"), F.lit("missing (no row in gold.features)")),
+        F.lit("No probability for "), F.col("key"), F.lit(": its score is missing (no row in gold.features)")
     )
-    return F.when(is_probability, score).otherwise(F.raise_error(message).cast("double"))
+    return F.coalesce("score", F.raise_error(message).cast("double"))

@@ -73,7 +73,7 @@ def _histories() -> list[Node]:
             recent_quality, ["ops_quality_windows", "run", params], "quality_history", name="recent_quality"
         ),
         Node(recent_drift, ["ops_drift_metrics", "watched_champion"], "drift_history", name="recent_drift"),
-        Node(recent_files, "ops_ingestion_log", "file_history", name="recent_files"),
+        Node(recent_files, ["ops_ingestion_log", "run"], "file_history", name="recent_files"),
         Node(
             func=recent_decisions,
             inputs=["ops_promotion_ledger", "watched_champion", params],
