@@ -171,21 +171,23 @@ def approve_version(version: str, ask: Ask, champions: Champions) -> Entry:
 
 
 def _awaiting(version: str, state: LedgerState) -> Entry:
-    """The decision that awaits an approval: the newest one on the version's model, and not answered yet."""
-    named = [e for e in state.entries if e.event == DECIDED and e.model_version == version]
-    digest = named[-1].model_digest if named else None
-    newest = (
-        [e for e in state.entries if e.event == DECIDED and e.model_digest == digest][-1:] if named else []
-    )
-    answered = {e.cause for e in state.entries if e.event == APPROVED}
-    if not newest or newest[0].decision != "awaiting_approval" or newest[0].sequence in answered:
-        open_ = [
-            str(e.model_version)
-            for e in state.entries
-            if e.decision == "awaiting_approval" and e.event == DECIDED and e.sequence not in answered
-        ]
-        raise LedgerError(f"Version {version} awaits no approval; {', '.join(open_) or 'no version'} does")
-    return newest[0]
+    """The decision on the version's model that awaits an approval."""
+    digests = {e.model_digest for e in state.entries if e.event == DECIDED and e.model_version == version}
+    found = [entry for entry in state.awaiting if entry.model_digest in digests]
+    if not found:
+        others = ", ".join(str(entry.model_version) for entry in state.awaiting) or "no version"
+        raise LedgerError(f"Version {version} awaits no approval; {others} does")
+    return found[0]
+
+
+def current_challengers(ledger: Ledger) -> list[ModelReference]:
+    """The versions that await an approval against the present champion, oldest first."""
+    state = ledger.state()
+    return [
+        ModelReference(str(entry.model_version), str(entry.model_digest))
+        for entry in state.awaiting
+        if entry.champion_before == state.champion
+    ]
 
 
 def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:

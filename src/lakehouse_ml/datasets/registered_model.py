@@ -4,7 +4,7 @@ from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lakehouse_ml.champion import current_champion
+from lakehouse_ml.champion import current_challengers, current_champion
 from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.registry import CHAMPION, Champion, ModelReference, Registry
@@ -131,3 +131,53 @@ class RegisteredModel(AbstractDataset[ModelReference | None, Champion | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": f"{self.registry.name}@{CHAMPION}", "registry_uri": self.registry.registry_uri}
+
+
+class Challengers(AbstractDataset[NoReturn, list[Champion]]):
+    """The versions that await an approval: they score in shadow beside the champion, and decide nothing.
+
+    Example:
+        As of :class:`RegisteredModel`.
+
+    Args:
+        catalog: The environment's catalog.
+        model_name: As of :class:`ModelRegistry`.
+        registry_uri: As of :class:`ModelRegistry`.
+        tracking_uri: As of :class:`ModelRegistry`.
+        **address: As of :class:`PromotionLedger`: root, contracts, platform.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: str,
+        model_name: str,
+        registry_uri: str,
+        tracking_uri: str,
+        metadata: dict[str, Any] | None = None,
+        **address: Any,
+    ) -> None:
+        self.registry = ModelRegistry(
+            catalog=catalog, model_name=model_name, registry_uri=registry_uri, tracking_uri=tracking_uri
+        ).registry
+        self.ledger = PromotionLedger(catalog=catalog, **address).ledger
+        self.metadata = metadata
+
+    def load(self) -> list[Champion]:
+        """The challengers, loaded and checked; none while no version awaits an approval.
+
+        Raises:
+            LedgerError: The ledger's chain is broken.
+            RegistryError: The registry cannot be reached, or a version's files were changed.
+        """
+        return [self.registry.load(reference) for reference in current_challengers(self.ledger)]
+
+    def save(self, data: NoReturn) -> None:
+        """Refused: promotion makes challengers."""
+        raise DatasetError(f"{self.registry.name}: challengers cannot be saved")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self.registry.name, "registry_uri": self.registry.registry_uri}
