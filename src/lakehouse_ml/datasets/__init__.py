@@ -1,5 +1,6 @@
 """Datasets of the lakehouse: where side effects on storage happen."""
 
+from lakehouse_ml.datasets.alert_routes import AlertRoutes
 from lakehouse_ml.datasets.delta_changes import DeltaChanges
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.landing import LandingFiles, LandingListing
@@ -12,6 +13,7 @@ from lakehouse_ml.datasets.table_maintenance import TableMaintenance
 from lakehouse_ml.datasets.table_versions import TableVersions
 
 __all__ = [
+    "AlertRoutes",
     "Challengers",
     "DeltaChanges",
     "DeltaTable",

@@ -2,7 +2,13 @@
 
 from lakehouse_ml.lakehouse.sources import QUARANTINE, bronze_contract
 from lakehouse_ml.lakehouse.tables.ml import EVALUATIONS, PREDICTIONS, TRIALS
-from lakehouse_ml.lakehouse.tables.monitoring import ALERTS, DRIFT_METRICS, PROFILE_METRICS, QUALITY_WINDOWS
+from lakehouse_ml.lakehouse.tables.monitoring import (
+    ALERTS,
+    DRIFT_METRICS,
+    PROFILE_METRICS,
+    QUALITY_WINDOWS,
+    RETRAIN_DECISIONS,
+)
 from lakehouse_ml.lakehouse.tables.ops import EVENT_LOG, INGESTION_LOG, PROGRESS, PROMOTION_LEDGER, RUNS
 from lakehouse_ml.lakehouse.tables.requests import REQUESTS
 
@@ -11,7 +17,7 @@ PLATFORM_SOURCES = (REQUESTS,)
 
 TABLES = (
     QUARANTINE, RUNS, PROGRESS, INGESTION_LOG, EVENT_LOG, PREDICTIONS, EVALUATIONS, TRIALS,
-    QUALITY_WINDOWS, ALERTS, PROMOTION_LEDGER, PROFILE_METRICS, DRIFT_METRICS,
+    QUALITY_WINDOWS, ALERTS, PROMOTION_LEDGER, PROFILE_METRICS, DRIFT_METRICS, RETRAIN_DECISIONS,
     *(bronze_contract(source.name) for source in PLATFORM_SOURCES), *PLATFORM_SOURCES,
 )  # fmt: skip
 
@@ -29,6 +35,7 @@ __all__ = [
     "QUALITY_WINDOWS",
     "QUARANTINE",
     "REQUESTS",
+    "RETRAIN_DECISIONS",
     "RUNS",
     "TABLES",
     "TRIALS",
