@@ -234,7 +234,7 @@ def test_a_request_starts_one_training_also_after_a_kill(shop: tuple[Project, Da
     def killed() -> None:
         raise KeyboardInterrupt
 
-    assert answer_request(catalog, train).startswith("Nothing to train: no new model is due as of 2024-03-11")
+    assert answer_request(catalog, train).startswith("Nothing to train: no new model is due since 2024-03-11")
     ask_for_training(catalog)
     with pytest.raises(KeyboardInterrupt):
         answer_request(catalog, killed)
@@ -244,7 +244,7 @@ def test_a_request_starts_one_training_also_after_a_kill(shop: tuple[Project, Da
     )
     again = answer_request(catalog, train)
     assert again == (
-        "Nothing to train: request kkkkkkkkkkkk (as of 2024-03-11 00:00 UTC) was answered: row 3 of the ledger, "
+        "Nothing to train: request kkkkkkkkkkkk of 2024-03-11 00:00 UTC was answered: row 3 of the ledger, "
         "refused, as of 2024-03-12 00:00 UTC"
     )
     assert trained == ["once"]

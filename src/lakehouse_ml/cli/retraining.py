@@ -58,13 +58,13 @@ def _why_not(decisions: tuple[Decided, ...], entries: list[Entry]) -> str:
     if not decisions:
         return "no decision on retraining yet; `kedro run --pipelines daily` makes one"
     newest = decisions[-1]
-    when = f"as of {newest.as_of:%Y-%m-%d %H:%M} UTC"
+    when = f"{newest.as_of:%Y-%m-%d %H:%M} UTC"
     if newest.outcome == "requested":
-        return f"request {_short(newest)} ({when}) was answered: {_answer(newest, entries)}"
+        return f"request {_short(newest)} of {when} was answered: {_answer(newest, entries)}"
     if newest.outcome == "held_back":
         held = [text for text in newest.explanation if text.split(" ", 1)[0] in newest.held_back_by]
-        return f"a new model is due {when}, and held back: {'; '.join(held)}"
-    return f"no new model is due {when}: {'; '.join(newest.explanation)}"
+        return f"a new model is due, and held back since {when}: {'; '.join(held)}"
+    return f"no new model is due since {when}: {'; '.join(newest.explanation)}"
 
 
 def _answer(request: Decided, entries: list[Entry]) -> str | None:
