@@ -139,6 +139,15 @@ def test_the_ledger_is_shown_and_verified(command: Callable[..., Result]) -> Non
     assert verified.output.strip() == "2 rows: hashes, chain, alias and files agree"
 
 
+def test_no_training_starts_that_nobody_asked_for(command: Callable[..., Result]) -> None:
+    told = command("retrain")
+    assert told.exit_code == 0
+    assert "Nothing to train: no new model is due since 2013-02-24 00:00 UTC" in told.output.replace(
+        "\n", " "
+    )
+    assert command("ledger", "verify").output.startswith("2 rows")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

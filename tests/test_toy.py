@@ -1,6 +1,7 @@
 """Another use case through all stages: none of them knows about flights."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from kedro.io import DataCatalog
 from pyspark.sql import SparkSession
 
 import toy
+from lakehouse_ml.cli.retraining import answer_request
+from lakehouse_ml.lakehouse.tables import RETRAIN_DECISIONS
 from lakehouse_ml.pipelines import (
     evaluation,
     feature_engineering,
@@ -20,6 +23,8 @@ from lakehouse_ml.pipelines import (
     promotion,
     training,
 )
+from lakehouse_ml.pipelines.monitoring.frames import to_frame
+from lakehouse_ml.pipelines.monitoring.situation import read_decisions
 from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, predictions_of
 from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
@@ -38,6 +43,7 @@ class Shop(Project):
         parameters = loader["parameters"]
         for stage in (parameters["monitoring"], parameters["promotion"]["rules"]):
             stage["data"]["max_hours"] = {"visits": 30, "sales": 30}
+        parameters["monitoring"]["data"]["no_fixed_time"] = []
         parameters["monitoring"]["drift"]["rules"][0] |= {
             "features": ["shop_name", "pages_seen"],
             "but_not": [],
@@ -151,3 +157,45 @@ def test_a_version_made_again_from_silver_is_the_same_model(shop: tuple[Project,
     fewer = compared(trained, role, registered, rows.iloc[:-500], toy.USE_CASE)
     assert not fewer.is_equal
     assert f"training rows: {len(rows)} then, {len(rows) - 500} now" in fewer.causes
+
+
+def ask_for_training(catalog: DataCatalog) -> None:
+    """The decision that a controller would write, after the last one."""
+    (last,) = read_decisions(catalog.load("ops_retrain_decisions"))
+    assert last.outcome == "none"
+    request = asdict(last) | {
+        "sequence": 2,
+        "outcome": "requested",
+        "request_key": "k" * 64,
+        "run_id": "run-2",
+    }
+    before = catalog.load("before_ops_retrain_decisions")
+    catalog.save("ops_retrain_decisions", to_frame(before, [request], RETRAIN_DECISIONS))
+
+
+def test_a_request_starts_one_training_also_after_a_kill(shop: tuple[Project, DataCatalog]) -> None:
+    project, catalog = shop
+    trained: list[str] = []
+
+    def train() -> None:
+        trained.append("once")
+        with mlflow.start_run():
+            project.run(training, evaluation, promotion)
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    assert answer_request(catalog, train).startswith("Nothing to train: no new model is due since 2024-03-11")
+    ask_for_training(catalog)
+    with pytest.raises(KeyboardInterrupt):
+        answer_request(catalog, killed)
+    told = answer_request(catalog, train)
+    assert (
+        told == "Request kkkkkkkkkkkk is answered: row 3 of the ledger, refused, as of 2024-03-12 00:00 UTC"
+    )
+    again = answer_request(catalog, train)
+    assert again == (
+        "Nothing to train: request kkkkkkkkkkkk of 2024-03-11 00:00 UTC was answered: row 3 of the ledger, "
+        "refused, as of 2024-03-12 00:00 UTC"
+    )
+    assert trained == ["once"]

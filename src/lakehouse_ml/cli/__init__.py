@@ -5,6 +5,7 @@ import click
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
 from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
+from lakehouse_ml.cli.retraining import retrain
 from lakehouse_ml.cli.trace import explain_flight, lineage, rebuild
 
 __all__ = ["cli", "landing_folder"]
@@ -15,5 +16,8 @@ def cli() -> None:
     """Commands of this project."""
 
 
-for command in (land, refresh, approve, rollback, promote, ledger, lineage, explain_flight, rebuild):
+for command in (
+    *(land, refresh, retrain, approve, rollback, promote, ledger),
+    *(lineage, explain_flight, rebuild),
+):
     cli.add_command(command)

@@ -80,11 +80,13 @@ class SessionHooks:
 def take_lock(folder: Path) -> FileLock:
     """The lock of an environment's tables; the system frees it when its process dies.
 
+    Who holds it can take it again, e.g. a command for the run that it starts; it is free when all is given back.
+
     Raises:
         RunLockedError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.absolute() / ".lock")
+    lock = FileLock(folder.absolute() / ".lock", is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
