@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets.session import configure_spark, get_spark
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from registry_builders import Stores
 
 CONF = Path(__file__).parent.parent / "conf"
+
+# How long an example takes says nothing on a machine that others use.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -126,7 +126,7 @@ def live(days: list[Day], limits: RetrainParams) -> Year:
     return Year(decided, trained, state.decisions)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(DAYS, LIMITS)
 def test_bad_data_always_holds_back(days: list[Day], limits: RetrainParams) -> None:
     for _, day, decision in live(days, limits).decided:
@@ -134,7 +134,7 @@ def test_bad_data_always_holds_back(days: list[Day], limits: RetrainParams) -> N
         assert not day.has_data_alert or "data_alert" in codes(decision.holds)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(DAYS, LIMITS)
 def test_a_key_starts_one_training_and_trainings_keep_their_distance(
     days: list[Day], limits: RetrainParams
@@ -146,7 +146,7 @@ def test_a_key_starts_one_training_and_trainings_keep_their_distance(
     assert all(gap >= limits.cooldown_days * DAY for gap in gaps)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(DAYS, LIMITS)
 def test_no_seven_days_have_more_requests_than_the_cap(days: list[Day], limits: RetrainParams) -> None:
     first: dict[str, datetime] = {}
@@ -157,7 +157,7 @@ def test_no_seven_days_have_more_requests_than_the_cap(days: list[Day], limits: 
         assert sum(at - 7 * DAY < other <= at for other in first.values()) <= limits.max_per_week
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_too_few_new_labels_never_begin_a_request(days: list[Day], limits: RetrainParams) -> None:
     year = live(days, limits)
@@ -169,7 +169,7 @@ def test_too_few_new_labels_never_begin_a_request(days: list[Day], limits: Retra
             known.add(decided.request_key)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_the_same_again_decides_the_same_and_adds_no_row(days: list[Day], limits: RetrainParams) -> None:
     former: tuple[Decided, ...] = ()

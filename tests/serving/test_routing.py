@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_ml.serving.routing import goes_to_challenger
@@ -7,6 +7,7 @@ KEYS = [f"UA{number}-JFK-20130901T1200" for number in range(10_000)]
 percents = st.floats(0, 100)
 
 
+@settings(max_examples=20)
 @given(percents)
 def test_the_share_of_the_keys_is_the_one_that_was_asked_for(percent: float) -> None:
     share = sum(goes_to_challenger(key, percent) for key in KEYS) / 100
