@@ -137,11 +137,19 @@ class Ask:
     run: Run
 
 
-def approve_version(version: str, ask: Ask, champions: Champions) -> Entry:
+def approve_version(
+    version: str, ask: Ask, champions: Champions, in_shadow: Callable[[str | None], str]
+) -> Entry:
     """Approve of exactly the evidence that the version was judged by, and make it champion.
 
+    Args:
+        version: Version that awaits its approval.
+        ask: Who approves, and why.
+        champions: Ledger and registry.
+        in_shadow: ``(champion's version) -> words``: how the version did beside it; raises where that forbids it.
+
     Raises:
-        LedgerError: Nothing awaits an approval, or what it rests on has changed.
+        LedgerError: Nothing awaits an approval, what it rests on has changed, or it did worse in shadow.
         RegistryError: The version is not what was judged.
     """
     ledger, registry = champions.ledger, champions.registry
@@ -161,7 +169,7 @@ def approve_version(version: str, ask: Ask, champions: Champions) -> Entry:
     registry.files(ModelReference(version, str(decided.model_digest)))
     approval = decided.followed_by(
         APPROVED,
-        [ask.reason],
+        [ask.reason, in_shadow(state.champion)],
         actor=ask.by,
         run_id=ask.run.run_id,
         as_of=ask.run.as_of,
