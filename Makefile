@@ -25,6 +25,9 @@ run: env ## Play the feed up to UNTIL and run the whole loop on it
 
 test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
 
+# Two processes of tests fill two cores; threads of their own would only wait for each other.
+unit spark: export OMP_NUM_THREADS = 1
+
 unit: env ## The tests that need no Spark, no MLflow store and no process of their own
 	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile
 

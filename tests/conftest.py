@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 CONF = Path(__file__).parent.parent / "conf"
 
-# How long an example takes says nothing on a machine that others use.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How long an example takes says nothing on a machine that others use. The laws are tried on fifty examples each time
+# the tests run, and on others the next time.
+settings.register_profile("often", deadline=None, max_examples=50)
+settings.load_profile("often")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -126,7 +126,7 @@ def live(days: list[Day], limits: RetrainParams) -> Year:
     return Year(decided, trained, state.decisions)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_bad_data_always_holds_back(days: list[Day], limits: RetrainParams) -> None:
     for _, day, decision in live(days, limits).decided:
@@ -134,7 +134,7 @@ def test_bad_data_always_holds_back(days: list[Day], limits: RetrainParams) -> N
         assert not day.has_data_alert or "data_alert" in codes(decision.holds)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_a_key_starts_one_training_and_trainings_keep_their_distance(
     days: list[Day], limits: RetrainParams
@@ -146,7 +146,7 @@ def test_a_key_starts_one_training_and_trainings_keep_their_distance(
     assert all(gap >= limits.cooldown_days * DAY for gap in gaps)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_no_seven_days_have_more_requests_than_the_cap(days: list[Day], limits: RetrainParams) -> None:
     first: dict[str, datetime] = {}
