@@ -2,12 +2,11 @@
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import requests
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +42,14 @@ class Route(Protocol):
         Raises:
             RouteError: The place does not take them.
         """
+
+
+@runtime_checkable
+class Address(Protocol):
+    """An address that is a secret: shown by its name, known when it is asked for."""
+
+    def reveal(self) -> str:
+        """The address itself."""
 
 
 def in_words(message: Message) -> str:
@@ -92,15 +99,21 @@ class WebhookParams(BaseModel):
     """How a webhook is called.
 
     Attributes:
-        variable: Environment variable that holds the address.
+        address: Where to; a secret.
         timeout_seconds: To connect, and then to answer.
         retries: Further tries of a call that failed.
         backoff_seconds: Before the second further try; doubles with each.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+    )
 
-    variable: str = Field(min_length=1)
+    address: Address
     timeout_seconds: float = Field(gt=0, le=60)
     retries: int = Field(ge=0, le=10)
     backoff_seconds: float = Field(ge=0, le=60)
@@ -125,7 +138,7 @@ class WebhookRoute:
         with _hushed(), self._session() as session:
             fault = self._fault(session, body)
         if fault:
-            raise RouteError(f"the address in {self.params.variable} {fault}")
+            raise RouteError(f"the address in {self.params.address} {fault}")
 
     def _fault(self, session: requests.Session, body: Message) -> str:
         seconds = (self.params.timeout_seconds, self.params.timeout_seconds)
@@ -169,19 +182,12 @@ def _hushed() -> Iterator[None]:
 
 
 def webhook_route(params: WebhookParams) -> WebhookRoute:
-    """The webhook whose address the environment variable holds.
+    """The webhook whose address is looked up now.
 
     Raises:
-        RouteError: The variable is missing, or holds no address; its name is told, its value is not.
+        RouteError: The secret holds no address; its name is told, its value is not.
     """
-    address = os.environ.get(params.variable, "")
-    if not address:
-        raise RouteError(
-            f"environment variable {params.variable} is not set: it holds the address of the webhook that "
-            f"alerts go to; set it, or take webhook out of the environment's alert_routes"
-        )
+    address = params.address.reveal()
     if not address.startswith(("https://", "http://")):
-        raise RouteError(
-            f"environment variable {params.variable} holds no address that begins with https:// or http://"
-        )
+        raise RouteError(f"{params.address} holds no address that begins with https:// or http://")
     return WebhookRoute(address, params)

@@ -2,6 +2,7 @@
 
 from kedro.config import OmegaConfigLoader
 
+from lakehouse_ml.deploy.secrets import secret
 from lakehouse_ml.hooks import AlertRouteHooks, EventLogHooks, ProgressHooks, SessionHooks
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
@@ -9,6 +10,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "dev",
     "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("spark", "mlflow", "roles")},
+    "custom_resolvers": {"secret": secret},
     # Destructive merging would drop base's siblings of every value that an environment changes.
     "merge_strategy": {name: "soft" for name in ("parameters", "globals", "spark", "mlflow", "roles")},
 }

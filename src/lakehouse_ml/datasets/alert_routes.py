@@ -22,8 +22,8 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
 
     Example:
         ``alert_messages: {type: lakehouse_ml.datasets.AlertRoutes, environment: dev, routes: [log, file],
-        file: alerts.jsonl, told: told_alerts.json, webhook: {variable: ALERT_WEBHOOK, timeout_seconds: 5, retries: 3,
-        backoff_seconds: 1}}``
+        file: alerts.jsonl, told: told_alerts.json, webhook: {address: "${secret:dev,alert_webhook}",
+        timeout_seconds: 5, retries: 3, backoff_seconds: 1}}``
 
     Args:
         environment: Stands in every message.
@@ -59,6 +59,7 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
 
         Raises:
             RouteError: There is no such route, or no address for it.
+            SecretError: The address is missing.
         """
         strange = sorted(set(self.names) - set(self._known))
         if strange:
