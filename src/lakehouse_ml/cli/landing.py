@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from lakehouse_ml.conf_source import environments, files_of
 from lakehouse_ml.flights.feed import SEED, Every, FeedError, Landed, Mess, feed_records, feed_window, publish
 from lakehouse_ml.flights.sources import SOURCES
 
@@ -85,8 +86,7 @@ def landing_folder(project_path: Path, env: str | None) -> Path:
     options = settings.CONFIG_LOADER_ARGS
     conf = project_path / settings.CONF_SOURCE
     env = env or options["default_run_env"]
-    known = sorted(path.parent.name for path in conf.glob("*/globals.yml"))
-    known = [name for name in known if name != options["base_env"]]
+    known = environments(files_of(conf))
     if env not in known:
         raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
     values = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **options)["globals"]
