@@ -8,9 +8,9 @@ CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "dev",
-    "config_patterns": {"spark": ["spark*", "spark*/**"], "mlflow": ["mlflow*", "mlflow*/**"]},
+    "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("spark", "mlflow", "roles")},
     # Destructive merging would drop base's siblings of every value that an environment changes.
-    "merge_strategy": {name: "soft" for name in ("parameters", "globals", "spark", "mlflow")},
+    "merge_strategy": {name: "soft" for name in ("parameters", "globals", "spark", "mlflow", "roles")},
 }
 
 # A run sends nothing anywhere.

@@ -3,6 +3,7 @@
 import click
 
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
+from lakehouse_ml.cli.grants import grants
 from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
 from lakehouse_ml.cli.packaging import package
@@ -20,6 +21,7 @@ def cli() -> None:
 
 for command in (
     *(land, refresh, retrain, approve, rollback, promote, ledger),
-    *(lineage, explain_flight, rebuild, serve, package),
+    *(lineage, explain_flight, rebuild, serve),
+    *(grants, package),
 ):
     cli.add_command(command)
