@@ -65,6 +65,8 @@ $(VENV)/.jars: $(VENV)/.pins requirements/jars.sha256
 pins: ## Compile the pins anew
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --constraints requirements/runtime-19.txt \
 	  --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --constraints requirements/runtime-19.txt --constraints requirements/dev.txt \
+	  --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet --output-file requirements/job.txt
 	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(BIN)/uv pip compile - --generate-hashes --no-emit-index-url \
 	  --universal --python-version 3.11 --quiet --output-file requirements/uv.txt
 

@@ -59,7 +59,7 @@ def test_the_configuration_shows_the_name_and_not_the_value(monkeypatch: pytest.
     monkeypatch.setenv(NAME.variable, PLANTED)
     loader = OmegaConfigLoader(str(CONF), env="prod", **CONFIG_LOADER_ARGS)
     entry = loader["catalog"]["alert_messages"]
-    shown = f"{entry} {entry!r} {yaml.dump(entry)}"
+    shown = f"{entry} {entry!r} {yaml.dump(entry)} {yaml.safe_dump(entry)}"
     assert "${secret:lakehouse_ml_prod,alert_webhook}" in shown
     assert PLANTED not in shown
     assert entry["webhook"]["address"].reveal() == PLANTED

@@ -11,6 +11,7 @@ from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
+from lakehouse_ml.conf_source import environments, files_of
 from lakehouse_ml.hooks.session import RunLockedError, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
@@ -31,8 +32,7 @@ def conf_of(project_path: Path, env: str | None) -> OmegaConfigLoader:
     options = settings.CONFIG_LOADER_ARGS
     conf = project_path / settings.CONF_SOURCE
     env = env or options["default_run_env"]
-    known = sorted(path.parent.name for path in conf.glob("*/globals.yml"))
-    known = [name for name in known if name != options["base_env"]]
+    known = environments(files_of(conf))
     if env not in known:
         raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
     return OmegaConfigLoader(str(conf), env=env, **options)

@@ -100,8 +100,9 @@ def secret(scope: str, key: str) -> Secret:
     return Secret(scope, key)
 
 
-def _as_written(dumper: yaml.Dumper, shown: Secret) -> yaml.ScalarNode:
+def _as_written(dumper: yaml.representer.SafeRepresenter, shown: Secret) -> yaml.ScalarNode:
     return dumper.represent_str(f"${{secret:{shown.scope},{shown.key}}}")
 
 
-yaml.add_representer(Secret, _as_written)
+for _dumper in (yaml.Dumper, yaml.SafeDumper):
+    yaml.add_representer(Secret, _as_written, Dumper=_dumper)
