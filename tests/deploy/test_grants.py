@@ -133,7 +133,10 @@ def test_every_restricted_column_gets_its_tag_and_all_get_one_mask() -> None:
         assert statements.count(tag) == 1
     masks = [statement for statement in statements if "COLUMN MASK" in statement]
     assert len(masks) == 1
-    assert "TO `account users` EXCEPT `id-of-daily-in-prod`, `lakehouse_ml_dataops` FOR TABLES" in masks[0]
+    assert (
+        "TO `account users` EXCEPT `id-of-daily-in-prod`, `lakehouse_ml_dataops`, `id-of-maintain-in-prod` FOR TABLES"
+        in masks[0]
+    )
     assert "has_tag_value('privacy', 'restricted')" in masks[0]
 
 

@@ -14,6 +14,7 @@ from lakehouse_ml.datasets import Challengers, PromotionLedger, RegisteredModel,
 from lakehouse_ml.deploy.roles import LEDGER, Roles, RolesError
 from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.pipeline_registry import register_pipelines
+from lakehouse_ml.pipelines.maintenance.maintain import plan_maintenance
 from project_builders import Project
 from role_builders import roles_of, with_row, written_roles
 
@@ -74,6 +75,14 @@ def test_a_job_may_write_nothing_that_its_pipelines_do_not(
 ) -> None:
     may = {table for table in CONTRACTS if "MODIFY" in ROLES.held(job, "prod", table)}
     assert may == needs[job][1] & set(CONTRACTS)
+
+
+def test_maintenance_may_keep_every_table_that_it_plans_for(tmp_path: Path) -> None:
+    params = Project(tmp_path).catalog(register_pipelines()["maintenance"]).load("params:maintenance")
+    planned = plan_maintenance(dict.fromkeys(CONTRACTS, 0), params)
+    may = {table for table in CONTRACTS if {"SELECT", "MODIFY"} <= ROLES.held("maintain", "prod", table)}
+    assert may == planned.keys() == CONTRACTS.keys() - {LEDGER}
+    assert ROLES.run_as["maintenance"] == "maintain"
 
 
 def test_who_creates_a_table_is_the_job_that_writes_it(
