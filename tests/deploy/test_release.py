@@ -217,6 +217,12 @@ def test_a_manifest_that_was_written_to_fit_is_refused_by_its_digest(
         verify_release(copied, made[1])
 
 
+def test_a_release_of_another_commit_is_refused(made: tuple[Path, str]) -> None:
+    verify_release(*made, verify_release(made[0]).commit)
+    with pytest.raises(ReleaseError, match=r"is a release of commit [0-9a-f]{40}, not of 0123"):
+        verify_release(*made, "0123")
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"release": 1}'])
 def test_a_folder_without_a_manifest_is_no_release(copied: Path, content: str) -> None:
     (copied / MANIFEST).write_text(content)

@@ -35,10 +35,11 @@ def release(context: click.Context, tests: tuple[Path, ...]) -> None:
 @release.command()
 @click.argument("folder", type=_FILE)
 @click.option("--digest", metavar="SHA256", help="Of the manifest, as `kedro release` told it.")
-def verify(folder: Path, digest: str | None) -> None:
+@click.option("--commit", metavar="SHA", help="Git commit that it must be of.")
+def verify(folder: Path, digest: str | None, commit: str | None) -> None:
     """Refuse a release with a file that is changed, missing or additional."""
     with _told():
-        manifest = verify_release(folder, digest)
+        manifest = verify_release(folder, digest, commit)
     click.echo(
         f"Release {manifest.release} is whole: {len(manifest.files)} files of commit {manifest.commit}"
     )

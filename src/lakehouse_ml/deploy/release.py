@@ -101,12 +101,13 @@ def make_release(project: Path, reports: Sequence[Path]) -> tuple[Path, str]:
     return folder, sha256(folder / MANIFEST)
 
 
-def verify_release(folder: Path, digest: str | None = None) -> Manifest:
+def verify_release(folder: Path, digest: str | None = None, commit: str | None = None) -> Manifest:
     """Make sure that a folder is the release that its manifest tells of, and nothing besides.
 
     Args:
         folder: The release.
         digest: SHA-256 of the manifest, as told when the release was made; None: the manifest is believed.
+        commit: Git commit that it must be of; None: any.
 
     Raises:
         ReleaseError: Naming every file that is changed, missing or additional, or the manifest.
@@ -122,6 +123,8 @@ def verify_release(folder: Path, digest: str | None = None) -> Manifest:
         manifest = Manifest.model_validate_json(path.read_text())
     except (ValidationError, UnicodeDecodeError) as error:
         raise ReleaseError(f"{path} is no manifest: {error}") from error
+    if commit not in (None, manifest.commit):
+        raise ReleaseError(f"{folder} is a release of commit {manifest.commit}, not of {commit}")
     _refuse([*_differences(folder, manifest)], f"is not release {manifest.release}")
     return manifest
 
