@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+@cache
 def resolved(conf: Path, environment: str) -> dict[str, str]:
     """Every value of an environment as JSON by its path, with the environment's own name left out."""
     bootstrap_project(ROOT)
@@ -55,7 +57,12 @@ def resolved(conf: Path, environment: str) -> dict[str, str]:
 
 def _without_name(environment: str, path: str, value: str) -> str:
     # The matrix of roles is about all environments.
-    return value if path.startswith("roles.") else re.sub(rf"\b{environment}\b", "<environment>", value)
+    return value if path.startswith("roles.") else word(environment).sub("<environment>", value)
+
+
+def word(name: str) -> re.Pattern[str]:
+    """The name of an environment, also as a part of a longer name."""
+    return re.compile(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9])")
 
 
 def differences(conf: Path, environment: str) -> list[str]:
@@ -102,5 +109,5 @@ def test_a_difference_that_is_not_listed_is_found(
 
 def test_dev_cannot_name_what_prod_owns() -> None:
     values = resolved(CONF, "dev")
-    named = {p: v for p, v in values.items() if re.search(r"\bprod\b", v) and not p.startswith("roles.")}
+    named = {p: v for p, v in values.items() if word("prod").search(v) and not p.startswith("roles.")}
     assert named == {}
