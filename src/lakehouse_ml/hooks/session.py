@@ -12,7 +12,7 @@ from kedro.framework.project import pipelines
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 
 # Read by configuration and by commands, not by a node.
-READ_ELSEWHERE = {"mlflow_run_id", "serving"}
+READ_ELSEWHERE = {"job_run_id", "mlflow_run_id", "retrain_job_id", "run_id", "serving"}
 
 
 class RunLockedError(RuntimeError):
