@@ -6,6 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UNTIL  ?= 2013-10-01
 N      ?= 200
+CLOUD  ?= aws
+TARGET ?= test
+KILL   ?= inference
 
 export DO_NOT_TRACK = 1
 export SPARK_LOCAL_IP = 127.0.0.1
@@ -14,16 +17,16 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint unit spark chaos bench pins clean
+.PHONY: help run test java env jars lint unit spark prove-job chaos bench pins clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
 	$(BIN)/kedro run
 
-test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
+test: env lint unit spark prove-job ## Lint, types, import contracts, catalogs, all tests, and the job of one target
 
 unit: env ## The tests that need no Spark, no MLflow store and no process of their own
 	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile
@@ -37,6 +40,9 @@ lint: env
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	for env in dev test staging prod; do $(BIN)/kedro catalog resolve-patterns --env=$$env > $(VENV)/catalog-$$env.yml || exit 1; done
+
+prove-job: env ## Run every task of TARGET's jobs from the wheel in a clean environment, one killed and repaired
+	$(BIN)/python tests/prove_job.py --cloud $(CLOUD) --target $(TARGET) --kill $(KILL)
 
 chaos: env ## Kill the loop N times at random points and compare the tables
 	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
