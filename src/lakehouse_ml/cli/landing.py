@@ -73,10 +73,10 @@ def _landed_table(landed: list[Landed]) -> Table:
 
 
 def landing_folder(project_path: Path, env: str | None) -> Path:
-    """Landing folder of an environment, from its globals ``landing_root`` and ``catalog``.
+    """Landing folder of an environment, as its catalog has it.
 
     Args:
-        project_path: Root of the project; a relative ``landing_root`` starts there.
+        project_path: Root of the project; a relative folder starts there.
         env: Name of the environment; None takes Kedro's default.
 
     Raises:
@@ -89,8 +89,8 @@ def landing_folder(project_path: Path, env: str | None) -> Path:
     known = [name for name in known if name != options["base_env"]]
     if env not in known:
         raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
-    values = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **options)["globals"]
+    loader = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **options)
     for name in ("landing_root", "catalog"):
-        if not values.get(name):
+        if not loader["globals"].get(name):
             raise click.ClickException(f"{conf / env / 'globals.yml'} and its base lack {name}; add it")
-    return project_path / values["landing_root"] / values["catalog"]
+    return project_path / str(loader["catalog"]["landing_files"]["folder"])
