@@ -57,7 +57,7 @@ def test_on_databricks_the_server_is_refused_with_what_serves_there(monkeypatch:
     monkeypatch.setenv("LAKEHOUSE_ML_PLATFORM", "databricks")
     refused = CliRunner().invoke(cli, ["serve", "--env=test"], obj=bootstrap_project(ROOT))
     assert refused.exit_code == 1
-    assert "Model Serving serves the version" in refused.output
+    assert "Model Serving serves a version" in refused.output
 
 
 def promote(project: Path) -> None:

@@ -36,7 +36,8 @@ def serve(
         raise click.ClickException("--challenger goes with --canary: name the share of its keys")
     if platform() == "databricks":
         raise click.ClickException(
-            "the server appends to its request log, which a Volume cannot: on Databricks, Model Serving serves the version"
+            "the server appends to its request log, which a Volume cannot: on Databricks, Model Serving serves a "
+            "version"
         )
     with opened(metadata.project_path, env) as (_, context):
         given = context.params["serving"]

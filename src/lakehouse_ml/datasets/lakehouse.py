@@ -80,5 +80,5 @@ class Lakehouse:
     def start_stream(self, writer: DataStreamWriter, table: str) -> StreamingQuery:
         """Start a stream into the table. A folder is no valid target of ``toTable``."""
         if self.platform == "databricks":
-            return writer.toTable(self.table(table))
+            return writer.format("delta").toTable(self.table(table))
         return writer.format("delta").start(str(self.path(table)))
