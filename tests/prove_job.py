@@ -154,6 +154,7 @@ def deployed(cloud: str, target: str) -> dict[str, Any]:
     given = {
         name: f"{name}-of-the-proof" for name, text in root["variables"].items() if "default" not in text
     }
+    given["platform"] = "local"
     text = yaml.safe_dump(resolve(files, target, given))
     return dict(yaml.safe_load(text.replace("${workspace.current_user.userName}", "somebody")))
 

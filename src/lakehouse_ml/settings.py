@@ -3,12 +3,19 @@
 from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.hooks import AlertRouteHooks, EventLogHooks, JobRunHooks, ProgressHooks, SessionHooks
+from lakehouse_ml.platform import platform
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "dev",
-    "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("spark", "mlflow", "roles")},
+    "config_patterns": {
+        "catalog": ["catalog*", "catalog*/**", "platforms*"],
+        "mlflow": ["mlflow*", "mlflow*/**", "platforms*"],
+        "spark": ["spark*", "spark*/**"],
+        "roles": ["roles*", "roles*/**"],
+    },
+    "custom_resolvers": {"platform": platform},
     # Destructive merging would drop base's siblings of every value that an environment changes.
     "merge_strategy": {name: "soft" for name in ("parameters", "globals", "spark", "mlflow", "roles")},
 }

@@ -148,7 +148,7 @@ def test_every_task_gets_its_own_configuration_and_the_parameters_of_the_job(clo
         for wheel in (task["python_wheel_task"] for task in job["tasks"] if "python_wheel_task" in task):
             assert wheel["entry_point"] in scripts
             options = dict(zip(wheel["parameters"][::2], wheel["parameters"][1::2], strict=True))
-            assert options["--env"] == target
+            assert (options["--env"], options["--platform"]) == (target, "databricks")
             assert options["--conf-source"].startswith("/Workspace/")
             params = dict(pair.split("=") for pair in options["--params"].split(","))
             assert {"as_of", "run_id", "job_run_id"} <= set(params)

@@ -110,6 +110,7 @@ def _root(project: Project, cloud: Cloud) -> dict[str, Any]:
         "experimental": {"skip_name_prefix_for_schema": True},
         "variables": {
             **{name: {"description": text} for name, text in {**values.variables, **cloud.variables}.items()},
+            "platform": {"description": "What the tasks run on", "default": "databricks"},
             "node_type": {"description": "Machines of a cluster", "default": cloud.node_type},
             "storage_root": {"description": "Where schemas and landing lie", "default": cloud.storage_root},
         },

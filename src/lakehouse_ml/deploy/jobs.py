@@ -80,7 +80,8 @@ def _pipeline_task(values: Values, job: Job, task: str, pipelines: Pipelines) ->
 def _arguments(values: Values, task: str, given: Mapping[str, str]) -> list[str]:
     params = ",".join(f"{name}={value}" for name, value in given.items())
     conf = CONF % values.package
-    return ["--conf-source", conf, "--env", "${bundle.target}", "--pipelines", task, "--params", params]
+    where = ["--conf-source", conf, "--env", "${bundle.target}", "--platform", "${var.platform}"]
+    return [*where, "--pipelines", task, "--params", params]
 
 
 def _job_task(values: Values, job: Job, other: str, pipelines: Pipelines) -> Resource:
