@@ -6,6 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UNTIL  ?= 2013-10-01
 N      ?= 200
+CLOUD  ?= aws
+TARGET ?= test
+KILL   ?= inference
 # The one release in the folder STAGED.
 RELEASE = $(wildcard $(STAGED)/*)
 
@@ -16,16 +19,16 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint workflows unit spark chaos bench scan audit release deploy pins clean
+.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench scan audit release deploy pins clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
 	$(BIN)/kedro run
 
-test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
+test: env lint unit spark prove-job ## Lint, types, import contracts, catalogs, all tests, and the job of one target
 
 unit: env ## The tests that need no Spark, no MLflow store and no process of their own
 	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile --junitxml build/tests/unit.xml
@@ -39,6 +42,9 @@ lint: env workflows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	for env in dev test staging prod; do $(BIN)/kedro catalog resolve-patterns --env=$$env > $(VENV)/catalog-$$env.yml || exit 1; done
+
+prove-job: env ## Run every task of TARGET's jobs from the wheel in a clean environment, one killed and repaired
+	$(BIN)/python tests/prove_job.py --cloud $(CLOUD) --target $(TARGET) --kill $(KILL)
 
 workflows: env
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -5,7 +5,10 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
 
+from lakehouse_ml.cli import cli
 from lakehouse_ml.cli.packaging import refuse_packed_credentials
 from lakehouse_ml.conf_source import ConfSourceError, check_conf_source, environments, files_of
 from processes import ROOT
@@ -81,6 +84,15 @@ def test_neither_packing_nor_a_job_takes_credentials(conf: Path, file: str) -> N
     with pytest.raises(ConfSourceError, match=f"would carry secrets in {file}") as refused:
         check_conf_source(str(packed(conf)), "test")
     assert "tr0ub4dor" not in str(refused.value)
+
+
+def test_the_command_refuses_before_it_builds_anything(conf: Path) -> None:
+    plant(conf, "prod/credentials.yml")
+    metadata = bootstrap_project(ROOT)._replace(project_path=conf.parent)
+    refused = CliRunner().invoke(cli, ["package"], obj=metadata)
+    assert refused.exit_code == 1
+    assert "would carry secrets in prod/credentials.yml: keep them in conf/local/*.yml" in refused.output
+    assert not (conf.parent / "dist").exists()
 
 
 def test_personal_settings_that_kedro_leaves_out_are_no_hindrance(conf: Path) -> None:

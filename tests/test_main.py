@@ -10,6 +10,7 @@ import pytest
 
 from lakehouse_ml.__main__ import main
 from lakehouse_ml.conf_source import ConfSourceError
+from lakehouse_ml.platform import PLATFORM_VARIABLE, platform
 from processes import QUICK_TO_START, ROOT, project_at
 
 CONF = str(ROOT / "conf")
@@ -36,7 +37,7 @@ def outcome(*pipelines):
 for shell in ("plain", "interactive"):
     if shell == "interactive":
         sys.ps1 = ">>> "
-    print(shell, outcome("maintenance"), outcome("ingestion"), outcome("nope"))
+    print(shell, outcome("maintenance"), outcome("nope"))
 print("reached", sorted(reached), "telemetry off", os.environ["DO_NOT_TRACK"])
 """
 
@@ -53,8 +54,8 @@ def test_a_host_gets_nothing_for_success_and_the_error_for_a_failure_whatever_it
     done = subprocess.run(command, cwd=foreign, env=inherited, capture_output=True, text=True, check=False)
     told = [line for line in done.stdout.splitlines() if line.startswith(("plain", "interactive", "reached"))]
     assert told == [
-        "plain None DatasetError ValueError",
-        "interactive None DatasetError ValueError",
+        "plain None ValueError",
+        "interactive None ValueError",
         "reached [] telemetry off 1",
     ], done.stdout[-3000:] + done.stderr[-3000:]
     assert [path.name for path in foreign.iterdir()] == ["data"]
@@ -92,6 +93,15 @@ def test_a_task_without_its_own_configuration_does_not_start(
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     with pytest.raises(ConfSourceError, match=told):
         main(arguments)
+
+
+def test_the_platform_is_an_option_since_a_job_sets_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PLATFORM_VARIABLE, "local")
+    with pytest.raises(ConfSourceError):
+        main(["--platform", "databricks", "--conf-source", CONF, "--env", "pord"])
+    assert platform() == "databricks"
+    with pytest.raises(ValueError, match="must be local or databricks, is 'mainframe'"):
+        main(["--platform=mainframe", "--conf-source", CONF, "--env", "test", "--pipelines", "maintenance"])
 
 
 def test_arguments_come_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
 
 from lakehouse_ml.conf_source import check_conf_source
+from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.quiet import quiet
 
 NAME = "lakehouse-ml"
@@ -25,28 +26,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     and a console script would print a value and fail on it. What goes wrong is raised as it is.
 
     Args:
-        arguments: Options of ``kedro run``; None: those of the command line.
+        arguments: Options of ``kedro run``, and ``--platform``, since a job cannot set an environment variable; None:
+            those of the command line.
 
     Raises:
         ConfSourceError: The configuration's path is relative, or it lacks the environment.
         click.ClickException: An option that does not exist, or a value of another form.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    own, kedros = _parser("--platform").parse_known_args(given)
+    if own.platform is not None:
+        os.environ[PLATFORM_VARIABLE] = own.platform
     if "--help" not in given:
-        options = _options(given)
-        check_conf_source(options.conf_source, options.env)
+        # As given: Kedro makes a relative path absolute before it shows it.
+        options, _ = _parser("--conf-source", "--env").parse_known_args(given)
+        check_conf_source(options.conf_source, options.env or os.environ.get("KEDRO_ENV"))
     quiet()
     configure_project(Path(__file__).parent.name)
     # Kedro asks whether the interpreter is interactive, and exits if not: a job's host is now one, now the other.
-    run.main(args=given, prog_name=NAME, standalone_mode=False)
+    run.main(args=kedros, prog_name=NAME, standalone_mode=False)
 
 
-def _options(arguments: Sequence[str]) -> Namespace:
-    """Configuration and environment as given: Kedro makes a relative path absolute before it shows it."""
+def _parser(*options: str) -> ArgumentParser:
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--conf-source")
-    parser.add_argument("--env", "-e", default=os.environ.get("KEDRO_ENV"))
-    return parser.parse_known_args(list(arguments))[0]
+    for option in options:
+        parser.add_argument(option, *(["-e"] if option == "--env" else []))
+    return parser
 
 
 if __name__ == "__main__":

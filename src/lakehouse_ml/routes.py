@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from lakehouse_ml.whole_file import write_whole
+
 Message = Mapping[str, Any]
 
 CLOSED = "closed"
@@ -78,7 +80,7 @@ class FileRoute:
     """A file of JSON lines, for whatever collects files.
 
     Attributes:
-        path: The file; it only ever grows.
+        path: The file; it only ever grows, and is written anew each time.
     """
 
     path: Path
@@ -88,9 +90,8 @@ class FileRoute:
         """See :meth:`Route.tell`."""
         lines = "".join(f"{json.dumps(dict(message), sort_keys=True)}\n" for message in messages)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(lines)
+            before = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+            write_whole(self.path, before + lines)
         except OSError as error:
             raise RouteError(f"{self.path} cannot be written: {error.strerror}") from error
 

@@ -12,6 +12,7 @@ from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.deploy.grants import secret_scope
 from lakehouse_ml.deploy.secrets import Secret, SecretError
+from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 from project_builders import CONF
 from role_builders import roles_of
@@ -25,7 +26,8 @@ NAME = Secret("lakehouse_ml_prod", "alert_webhook")
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A laptop's project folder without any secret."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DATABRICKS_RUNTIME_VERSION", raising=False)
+    for name in ("DATABRICKS_RUNTIME_VERSION", PLATFORM_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv(NAME.variable, raising=False)
     return tmp_path
 
@@ -39,6 +41,7 @@ def databricks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
         monkeypatch.setenv("DATABRICKS_HOST", server.host)
         monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
         monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "19.0")
+        monkeypatch.setenv(PLATFORM_VARIABLE, "databricks")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         yield server
 

@@ -77,7 +77,7 @@ def stored(folder: Path, name: str, **how: Any) -> DeltaTable:
 def run_once(spark: SparkSession, folder: Path) -> None:
     """One run over the tables under the folder, with the shipped entries of every page and plot."""
     text = Path("conf/base/catalog_monitoring.yml").read_text()
-    text = text.replace("${globals:reporting_root}/${globals:catalog}", str(folder / "reporting"))
+    text = text.replace("${_here.reporting}", str(folder / "reporting"))
     pages = {name: entry for name, entry in yaml.safe_load(text).items() if not name.startswith("_")}
     del pages["alert_messages"]
     catalog = DataCatalog.from_config(pages)

@@ -2,6 +2,7 @@
 
 import click
 
+from lakehouse_ml.cli.bundle import bundle
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
 from lakehouse_ml.cli.grants import grants
 from lakehouse_ml.cli.landing import land, landing_folder
@@ -23,6 +24,6 @@ def cli() -> None:
 for command in (
     *(land, refresh, retrain, approve, rollback, promote, ledger),
     *(lineage, explain_flight, rebuild, serve),
-    *(grants, package, release),
+    *(bundle, grants, package, release),
 ):
     cli.add_command(command)

@@ -73,20 +73,19 @@ def _landed_table(landed: list[Landed]) -> Table:
 
 
 def landing_folder(project_path: Path, env: str | None) -> Path:
-    """Landing folder of an environment, from its globals ``landing_root`` and ``catalog``.
+    """Landing folder of an environment, as its catalog has it.
 
     Args:
-        project_path: Root of the project; a relative ``landing_root`` starts there.
+        project_path: Root of the project; a relative folder starts there.
         env: Name of the environment; None takes Kedro's default.
 
     Raises:
         click.ClickException: No such environment, or its globals lack a value.
     """
     loader = conf_of(project_path, env)
-    values = loader["globals"]
     for name in ("landing_root", "catalog"):
-        if not values.get(name):
+        if not loader["globals"].get(name):
             raise click.ClickException(
                 f"{loader.conf_source}/{loader.env}/globals.yml and its base lack {name}; add it"
             )
-    return project_path / values["landing_root"] / values["catalog"]
+    return project_path / str(loader["catalog"]["landing_files"]["folder"])

@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
 from lakehouse_ml.conf_source import environments, files_of
-from lakehouse_ml.hooks.session import RunLockedError, take_lock
+from lakehouse_ml.hooks.session import RunLockedError, lock_folder, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.trace.entity import TraceError
@@ -56,8 +56,7 @@ def opened_to_write(project_path: Path, env: str | None) -> Iterator[KedroContex
 @contextmanager
 def locked(context: KedroContext) -> Iterator[None]:
     """No run but our own is at work in the environment until the end."""
-    values = context.config_loader["globals"]
-    lock = take_lock(Path(values["storage_root"]) / values["catalog"])
+    lock = take_lock(lock_folder(context.config_loader["globals"]))
     try:
         yield
     finally:

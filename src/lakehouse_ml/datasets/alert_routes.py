@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from lakehouse_ml.routes import FileRoute, LogRoute, Message, Route, RouteError, WebhookParams, webhook_route
+from lakehouse_ml.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -103,11 +103,7 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
         return True
 
     def _record(self, told: dict[str, list[str]]) -> None:
-        self.told.parent.mkdir(parents=True, exist_ok=True)
-        # Under its own name the record is whole, whenever this is killed.
-        half = self.told.with_suffix(".half")
-        half.write_text(json.dumps(told, indent=1, sort_keys=True))
-        os.replace(half, self.told)
+        write_whole(self.told, json.dumps(told, indent=1, sort_keys=True))
 
     def _exists(self) -> bool:
         return self.told.is_file()

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from kedro.utils import find_kedro_project
 
-# Set by the platform in every process that runs on it.
-_ON_DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
+from lakehouse_ml.platform import platform
+
 _LOCAL = "conf/local/secrets.yml"
 
 
@@ -54,7 +54,7 @@ class Secret:
         Raises:
             SecretError: There is none, or it may not be read.
         """
-        if os.environ.get(_ON_DATABRICKS):
+        if platform() == "databricks":
             return self._in_scope()
         value = os.environ.get(self.variable) or self._in_file()
         if not value:
