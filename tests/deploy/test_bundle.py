@@ -192,6 +192,21 @@ def test_shared_targets_have_a_folder_of_their_own_and_run_as_service_principals
 
 
 @ON_BOTH
+@pytest.mark.parametrize("target", SHARED)
+def test_each_release_has_a_folder_so_that_jobs_keep_the_wheel_they_run_on(cloud: str, target: str) -> None:
+    files = bundle_files(project(), cloud)
+    paths = yaml.safe_load(files["databricks.yml"])["targets"][target]["workspace"]
+    assert paths["artifact_path"] == "${workspace.root_path}/releases/${var.release}/artifacts"
+    first, second = (
+        str(resolve(files, target, GIVEN | {"release": name})) for name in ("0.1.0-a", "0.1.0-b")
+    )
+    folder = f"/Workspace/Applications/lakehouse_ml/{target}/releases/"
+    assert f"{folder}0.1.0-a/files/dist/conf-lakehouse_ml.tar.gz" in first
+    assert f"{folder}0.1.0-b/files/dist/conf-lakehouse_ml.tar.gz" in second
+    assert f"{folder}0.1.0-a" not in second
+
+
+@ON_BOTH
 def test_a_personal_target_is_the_deployers_own(cloud: str) -> None:
     root = yaml.safe_load(bundle_files(project(), cloud)["databricks.yml"])["targets"]["dev"]
     assert (root["mode"], root["default"]) == ("development", True)

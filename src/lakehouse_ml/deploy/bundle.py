@@ -111,6 +111,7 @@ def _root(project: Project, cloud: Cloud) -> dict[str, Any]:
         "variables": {
             **{name: {"description": text} for name, text in {**values.variables, **cloud.variables}.items()},
             "platform": {"description": "What the tasks run on", "default": "databricks"},
+            "release": {"description": "Name of the release, see `make deploy`", "default": "unreleased"},
             "node_type": {"description": "Machines of a cluster", "default": cloud.node_type},
             "storage_root": {"description": "Where schemas and landing lie", "default": cloud.storage_root},
         },
@@ -125,11 +126,17 @@ def _target(project: Project, cloud: Cloud, name: str) -> dict[str, Any]:
         own: dict[str, Any] = {"default": True, "workspace": workspace}
     else:
         own = {
-            "workspace": {**workspace, "root_path": target.root_path},
+            "workspace": {**workspace, "root_path": target.root_path, **_release_folders()},
             "presets": {"trigger_pause_status": "PAUSED" if target.paused else "UNPAUSED"},
             "permissions": _folder_permissions(project),
         }
     return {"mode": target.mode, **own, "resources": _access(project, cloud, name)}
+
+
+def _release_folders() -> dict[str, str]:
+    """A folder for each release: a deployment would replace the wheel under the jobs that run on it."""
+    folder = "${workspace.root_path}/releases/${var.release}"
+    return {"file_path": f"{folder}/files", "artifact_path": f"{folder}/artifacts"}
 
 
 def _folder_permissions(project: Project) -> list[dict[str, str]]:

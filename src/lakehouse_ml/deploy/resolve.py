@@ -49,12 +49,13 @@ def _known(root: Mapping[str, Any], target: str, given: Mapping[str, str]) -> di
             f"variables without a value: {', '.join(missing)}. Give each with --var NAME=VALUE, or as the "
             f"environment variable BUNDLE_VAR_NAME"
         )
-    path = root["targets"][target]["workspace"].get("root_path", HOME)
+    workspace = root["targets"][target]["workspace"]
+    path = workspace.get("root_path", HOME)
     return {
         "bundle.name": root["bundle"]["name"],
         "bundle.target": target,
         "workspace.root_path": path,
-        "workspace.file_path": f"{path}/files",
+        "workspace.file_path": workspace.get("file_path", f"{path}/files"),
         **{f"var.{name}": value for name, value in variables.items()},
     }
 
