@@ -23,6 +23,7 @@ from lakehouse_ml.pipelines.monitoring.retrain import (
     new_row,
     open_request,
     record_retrain,
+    request_training,
 )
 from lakehouse_ml.pipelines.monitoring.situation import (
     Decided,
@@ -391,3 +392,15 @@ def test_past_and_rows_are_read_back_as_they_were_written(spark: SparkSession) -
     tables.RETRAIN_DECISIONS.check_columns(dict(rows.dtypes))
     assert read_decisions(rows) == recorded(decision)
     assert record_retrain(decision, Past(decisions=read_decisions(rows)), empty, RUN).isEmpty()
+
+
+def test_a_requested_training_is_started_with_the_run_that_asked_for_it() -> None:
+    run = Run("550315892394120", NOW, {})
+    due = decide(True, True)
+    assert due.outcome == "requested"
+    asked = request_training(due, None, run)
+    assert asked == {due.request_key: {"run_id": "550315892394120", "as_of": NOW.isoformat()}}
+    assert len(str(due.request_key)) == 64
+    for quiet in (decide(False), decide(True, True, data_alerts=("late_source weather",))):
+        assert quiet.outcome != "requested"
+        assert request_training(quiet, None, run) == {}
