@@ -36,7 +36,8 @@ def get_spark() -> SparkSession:
     running = SparkSession.getActiveSession()
     if running is not None:
         return running
-    problem = missing_java() if _settings else None
+    # A session of somebody else's server, and that of the platform, need no Java here.
+    problem = missing_java() if "spark.master" in _settings else None
     if problem:
         raise JavaMissingError(problem)
     # Workers start the first python3 on PATH otherwise, which has none of our packages.
