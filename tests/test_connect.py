@@ -72,12 +72,15 @@ def test_the_loop_does_on_the_other_platform_what_it_does_on_a_laptop(server: Se
     assert "skipped" not in said
 
 
-def test_a_run_with_its_hooks_needs_a_server_and_no_spark_of_its_own(server: Server, tmp_path: Path) -> None:
+def test_a_run_with_its_hooks_needs_a_server_and_no_java_of_its_own(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Flights: their features are made in Python, on the executor."""
     project = project_at(tmp_path / "project", {"spark.master": None, "spark.remote": server.address})
     records = feed_records()
     window = feed_window(records, None, pd.Timestamp("2013-01-02", tz="UTC"), "day")
     list(publish(records, project / "data/01_raw/test", window, None))
+    monkeypatch.setenv("PATH", str(tmp_path / "without-java"))
     finish(start_run(project, "--pipelines", "ingestion,feature_engineering"))
     tables = project / "data/lakehouse/test"
     assert len(pd.read_parquet(tables / "gold/features")) > 500
