@@ -60,8 +60,12 @@ def _attribute(node: ast.Attribute, file: str) -> Iterator[str]:
         yield node.attr
     if node.attr in GUARDED and file != GUARDED[node.attr]:
         yield node.attr
-    # Static settings cannot be set, and serverless compute knows a few others only.
-    if node.attr in ("set", "unset") and isinstance(node.value, ast.Attribute) and node.value.attr == "conf":
+    # Static settings cannot be set, and serverless compute raises on all but a few, also when it is asked for one.
+    if (
+        node.attr in ("get", "set", "unset")
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "conf"
+    ):
         yield f"conf.{node.attr}"
 
 
@@ -103,6 +107,7 @@ def test_nothing_needs_a_classic_session(path: Path) -> None:
         ("frame.createOrReplaceGlobalTempView('x')", "createOrReplaceGlobalTempView"),
         ("isinstance(spark, SparkSession)", "isinstance of SparkSession"),
         ("isinstance(spark, (str, sql.SparkSession))", "isinstance of SparkSession"),
+        ("spark.conf.get('spark.ours', 'none')", "conf.get"),
         ("spark.conf.set('spark.driver.memory', '1g')", "conf.set"),
         ("spark.sql('SET spark.sql.shuffle.partitions = 2')", "SET"),
         ("spark.sql(f'CACHE TABLE {name}')", "CACHE"),
@@ -118,7 +123,6 @@ def test_the_check_finds_what_connect_lacks(source: str, found: str) -> None:
     [
         "F.broadcast(frame)",
         "known.update(x)",
-        "spark.conf.get('a', 'b')",
         "{'rdd': 1}['rdd']",
         "spark.sql('SELECT 1')",
     ],

@@ -60,16 +60,17 @@ class Shop(Project):
 
 @pytest.fixture(scope="module")
 def shop(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+    spark: SparkSession, place: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Project, DataCatalog]]:
     """The loop over seventy days, then a day more."""
     folder = tmp_path_factory.mktemp("shop")
-    project = Shop(folder, toy.USE_CASE, contracts="toy.CONTRACTS", model_name="sale")
+    project = Shop(folder, toy.USE_CASE, contracts="toy.CONTRACTS", model_name="sale", **place)
     toy.play(project.landing, range(70))
     (folder / "mlflow").mkdir()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow/test.db")
-    mlflow.set_registry_uri(f"sqlite:///{folder}/mlflow/registry.db")
-    mlflow.set_experiment("test")
+    conf = project.config_loader()["mlflow"]
+    mlflow.set_tracking_uri(conf["server"]["mlflow_tracking_uri"])
+    mlflow.set_registry_uri(conf["server"]["mlflow_registry_uri"])
+    mlflow.set_experiment(conf["tracking"]["experiment"]["name"])
     with mlflow.start_run():
         project.run(*LOOP)
     toy.play(project.landing, range(70, 71))

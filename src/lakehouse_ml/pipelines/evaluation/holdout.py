@@ -7,6 +7,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse_ml.lakehouse.collected import collected
 from lakehouse_ml.lakehouse.labelled import labelled_rows
 
 
@@ -39,7 +40,7 @@ def holdout(
     )
     # No answer is known before its question, so older labels need not be read.
     answers = labels.where(F.col("label_known_at") >= F.lit(datetime.combine(start, time(), UTC)))
-    rows = labelled_rows(described, answers, label, now).withColumnRenamed(label, "label").toPandas()
+    rows = collected(labelled_rows(described, answers, label, now).withColumnRenamed(label, "label"))
     if rows.empty:
         raise ValueError(
             f"No labelled row in the holdout from {start} to {end}: land its days (`kedro land --until ...`), or "
