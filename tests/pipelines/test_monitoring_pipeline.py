@@ -17,8 +17,10 @@ from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring import create_pipeline
 from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
+from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams
-from lakehouse_ml.pipelines.monitoring.profile import ProfileParams
+from lakehouse_ml.pipelines.monitoring.invariants import InvariantParams
+from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams
 from lakehouse_ml.pipelines.monitoring.report import ReportParams
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainParams
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
@@ -51,11 +53,13 @@ def use_case() -> Any:
     return SimpleNamespace(
         name="toys", entities="toys", owners=OWNERS, costs=Costs(1.0, 3.0), labels=SimpleNamespace(column="is_late"),
         sources=(SimpleNamespace(name="weather"),),
+        families=(SimpleNamespace(name="toys", contract=SimpleNamespace(names=("key", "jumps", "gaps", "constant"))),),
     )  # fmt: skip
 
 
 MODELS = {
     "windows": WindowParams, "profile": ProfileParams, "drift": DriftParams, "retrain": RetrainParams,
+    "invariants": InvariantParams, "outcomes": OutcomeParams,
     "history": HistoryParams, "report": ReportParams, "summary": SummaryParams,
 }  # fmt: skip
 

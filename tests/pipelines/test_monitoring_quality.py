@@ -14,6 +14,7 @@ from lakehouse_ml.use_case import Costs
 from monitoring_builders import MONDAY, params
 
 PARAMS = QualityParams(**{**params("quality"), "draws": 200})
+BEYOND = QualityRule(name="brier_beyond_holdout", metric="brier_loss", beyond_holdout=True)
 COSTS = Costs(false_alarm=1.0, miss=3.0)
 HOLDOUTS: Holdouts = {"digest": {"brier_loss": Interval(0.10, 0.20)}}
 
@@ -88,15 +89,33 @@ def test_a_model_without_skill_breaks_the_shipped_rules() -> None:
     assert {"auc_floor", "precision_floor"} <= set(row["broken_rules"])
 
 
+def test_scores_that_are_shuffled_fall_short_of_what_they_promise_and_sound_ones_do_not() -> None:
+    frame = calibrated()
+    (sound,) = measure(frame)
+    mixed = np.random.default_rng(0).permutation(frame["score"])
+    (row,) = measure(frame.assign(score=mixed))
+    assert sound["broken_rules"] == []
+    assert row["expected_roc_auc"] == pytest.approx(sound["expected_roc_auc"])
+    assert "auc_short_of_scores" in row["broken_rules"]
+
+
+def calibrated(rows: int = 6000, seed: int = 3) -> pd.DataFrame:
+    """A week whose scores are the probabilities that they say they are."""
+    generator = np.random.default_rng(seed)
+    score = generator.beta(1, 3, rows)
+    label = pd.Series(generator.random(rows) < score, dtype=object)
+    return resolved(rows).assign(score=score, label=label)
+
+
 def test_a_window_wholly_worse_than_the_holdout_breaks_the_rule_and_an_overlapping_one_does_not() -> None:
-    beyond = measure(resolved(), {"digest": {"brier_loss": Interval(0.01, 0.02)}})[0]
+    beyond = measure(resolved(), {"digest": {"brier_loss": Interval(0.01, 0.02)}}, rules=(BEYOND,))[0]
     assert beyond["broken_rules"] == ["brier_beyond_holdout"]
-    better = measure(resolved(), {"digest": {"brier_loss": Interval(0.8, 0.9)}})[0]
+    better = measure(resolved(), {"digest": {"brier_loss": Interval(0.8, 0.9)}}, rules=(BEYOND,))[0]
     assert not better["is_violation"]
 
 
 def test_a_model_without_a_holdout_on_record_fails_the_rule_that_needs_one() -> None:
-    assert measure(resolved(), {})[0]["broken_rules"] == ["brier_beyond_holdout"]
+    assert measure(resolved(), {}, rules=(BEYOND,))[0]["broken_rules"] == ["brier_beyond_holdout"]
 
 
 def test_a_metric_that_does_not_exist_breaks_its_rule() -> None:
@@ -124,6 +143,7 @@ def test_rules_know_which_side_is_worse() -> None:
         {"name": "misspelt", "metric": "roc_auc", "at_leest": 0.6},
         {"name": "metric", "metric": "auc", "at_least": 0.6},
         {"name": "interval", "metric": "ap_over_base_rate", "beyond_holdout": True},
+        {"name": "shortfall", "metric": "roc_auc_shortfall", "beyond_holdout": True},
     ],
 )
 def test_rules_that_say_nothing_clear_are_refused(rule: dict[str, Any]) -> None:

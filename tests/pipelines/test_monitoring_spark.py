@@ -9,13 +9,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.counting import ProfileParams, count_days, training_edges
 from lakehouse_ml.pipelines.monitoring.history import (
     HistoryParams,
     recent_decisions,
     recent_files,
     recent_stages,
 )
-from lakehouse_ml.pipelines.monitoring.profile import ProfileParams, profile, training_sample
+from lakehouse_ml.pipelines.monitoring.profile import profile
 from lakehouse_ml.pipelines.monitoring.quality import holdout_intervals, resolve_predictions
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
 from monitoring_rows import (
@@ -37,7 +38,7 @@ from monitoring_rows import (
 )
 
 WEEKS = WindowParams(days=7, history=3)
-BINS = ProfileParams(bins=4, baseline_rows=10_000, frequent_items=2)
+BINS = ProfileParams(bins=4, edge_rows=10_000, frequent_items=2, newest_days=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +63,14 @@ def predictions(table: Table) -> DataFrame:
     return table(tables.PREDICTIONS, *predictions_of(frame), *shadow)
 
 
+def profiled(features: DataFrame, champion: Watched, before: DataFrame) -> DataFrame:
+    counted = count_days(features, champion, before, RUN, WEEKS, BINS)
+    return profile(counted, champion, before, RUN, BINS)
+
+
 @pytest.fixture(scope="module")
 def first_profiles(features: DataFrame, table: Table) -> pd.DataFrame:
-    found = profile(features, CHAMPION, table(tables.PROFILE_METRICS), RUN, WEEKS, BINS)
+    found = profiled(features, CHAMPION, table(tables.PROFILE_METRICS))
     tables.PROFILE_METRICS.check_columns(dict(found.dtypes))
     flat = found.selectExpr("*", "window.start AS start").drop("window").toPandas()
     return flat.set_index(["log_type", "start", "column_name"]).sort_index()
@@ -138,20 +144,31 @@ def test_windows_on_record_are_not_profiled_again_and_edges_stay(
         if start != pd.Timestamp(2013, 2, 11) and name != "city"
     ]  # fmt: skip
     before = table(tables.PROFILE_METRICS, *known)
-    found = profile(features, CHAMPION, before, RUN, WEEKS, BINS)
+    found = profiled(features, CHAMPION, before)
     assert {str(row.start)[:10] for row in found.selectExpr("window.start").distinct().collect()} == {
         "2013-02-11"
     }
     assert list(found.where("column_name = 'jumps'").toPandas()["edges"][0]) == [0.0, 1.0]
     newer = Watched("4", "other", CHAMPION.trained_from, CHAMPION.trained_until)
-    assert profile(features, newer, before, RUN, WEEKS, BINS).where("log_type = 'BASELINE'").count() == 5
+    assert profiled(features, newer, before).where("log_type = 'BASELINE'").count() == 5
 
 
-def test_a_long_training_window_is_profiled_by_a_sample_that_is_always_the_same(features: DataFrame) -> None:
-    few = BINS.model_copy(update={"baseline_rows": 100})
-    first, again = (training_sample(features, CHAMPION, few) for _ in range(2))
-    assert 60 < len(first) < 28 * PER_DAY / 4
-    pd.testing.assert_frame_equal(first, again)
+def test_the_edges_of_a_long_training_window_come_from_a_sample_that_is_always_the_same(
+    features: DataFrame,
+) -> None:
+    few = BINS.model_copy(update={"edge_rows": 100})
+    first, again = (training_edges(features, CHAMPION, few) for _ in range(2))
+    assert first == again
+    assert first != training_edges(features, CHAMPION, BINS)
+
+
+def test_the_newest_days_are_counted_although_no_window_is_due(features: DataFrame, table: Table) -> None:
+    before = table(tables.PROFILE_METRICS)
+    stored = profiled(features, CHAMPION, before)
+    counted = count_days(features, CHAMPION, stored, RUN, WEEKS, BINS)
+    assert counted.spans == ()
+    assert sorted(counted.days) == [date(2013, 2, 19), date(2013, 2, 20)]
+    assert counted.days[date(2013, 2, 20)]["city"].count == PER_DAY
 
 
 def test_a_training_window_without_rows_is_an_error_with_a_way_out(features: DataFrame, table: Table) -> None:
@@ -159,7 +176,7 @@ def test_a_training_window_without_rows_is_an_error_with_a_way_out(features: Dat
     with pytest.raises(
         ValueError, match=r"no rows from 2012-01-01 to 2012-02-01.*kedro refresh --layer gold"
     ):
-        profile(features, lost, table(tables.PROFILE_METRICS), RUN, WEEKS, BINS)
+        profiled(features, lost, table(tables.PROFILE_METRICS))
 
 
 def test_predictions_stand_beside_the_truth_as_known(
@@ -169,8 +186,12 @@ def test_predictions_stand_beside_the_truth_as_known(
         predictions, labels, table(tables.QUALITY_WINDOWS), RUN, WEEKS, label="is_late"
     )
     assert set(found["model_version"]) == {"3"}
-    assert found["window_start"].unique().tolist() == [date(2013, 2, 4), date(2013, 2, 11)]
-    assert set(found["window_end"]) == {date(2013, 2, 11), date(2013, 2, 18)}
+    assert found["window_start"].unique().tolist() == [
+        date(2013, 2, 4),
+        date(2013, 2, 11),
+        date(2013, 2, 18),
+    ]
+    assert set(found["window_end"]) == {date(2013, 2, 11), date(2013, 2, 18), date(2013, 2, 25)}
     late = found[found["window_start"] == date(2013, 2, 11)]
     assert late["is_resolved"].mean() == pytest.approx(5 / 7)
     assert late["label"].notna().sum() == 5 * PER_DAY - 1
@@ -203,7 +224,7 @@ def test_windows_on_record_are_not_measured_again(
     }  # fmt: skip
     before = table(tables.QUALITY_WINDOWS, stored)
     found = resolve_predictions(predictions, labels, before, RUN, WEEKS, label="is_late")
-    assert set(found["window_start"]) == {date(2013, 2, 11)}
+    assert set(found["window_start"]) == {date(2013, 2, 11), date(2013, 2, 18)}
 
 
 def test_the_first_holdout_of_a_model_counts(table: Table) -> None:

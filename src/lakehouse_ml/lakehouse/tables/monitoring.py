@@ -3,6 +3,13 @@
 from lakehouse_ml.lakehouse.contract import Column, Contract
 from lakehouse_ml.lakehouse.tables.columns import AS_OF, RUN_ID, WINDOW, number, text
 
+_QUALITY = (
+    ("average_precision", "Average precision"),
+    ("roc_auc", "Area under the ROC curve"),
+    ("brier_loss", "Brier loss"),
+    ("cost", "Mean cost of the decisions"),
+)
+
 QUALITY_WINDOWS = Contract(
     table="ops.quality_windows",
     grain="complete 7-day window x model version",
@@ -18,13 +25,12 @@ QUALITY_WINDOWS = Contract(
         number("positive_rate", "Share of positive labels"),
         *(
             number(f"{metric}{end}", f"{description}{says}")
-            for metric, description in (
-                ("average_precision", "Average precision"),
-                ("roc_auc", "Area under the ROC curve"),
-                ("brier_loss", "Brier loss"),
-                ("cost", "Mean cost of the decisions"),
-            )
+            for metric, description in _QUALITY
             for end, says in (("", ""), ("_low", ", lower 95 %"), ("_high", ", upper 95 %"))
+        ),
+        *(
+            number(f"expected_{metric}", f"{description} that the scores alone promise: an estimate")
+            for metric, description in _QUALITY
         ),
         Column("is_violation", "boolean", "A quality rule is broken"),
         Column("broken_rules", "array<string>", "Names of the broken quality rules"),

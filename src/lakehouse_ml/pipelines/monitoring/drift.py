@@ -12,8 +12,8 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import DRIFT_METRICS
 from lakehouse_ml.pipelines.monitoring import distances
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.counting import WHOLE_TABLE
 from lakehouse_ml.pipelines.monitoring.frames import Row, number, records_of, to_frame
+from lakehouse_ml.pipelines.monitoring.profile import WHOLE_TABLE
 from lakehouse_ml.pipelines.monitoring.windows import midnight
 
 _DELTAS = ("count", "avg", "percent_null", "percent_zeros", "percent_distinct")

@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.monitoring import alerts
 from lakehouse_ml.pipelines.monitoring.champion import watch_champion
+from lakehouse_ml.pipelines.monitoring.counting import count_days
 from lakehouse_ml.pipelines.monitoring.drift import drift
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
 from lakehouse_ml.pipelines.monitoring.findings import open_alerts, record_alerts
@@ -16,6 +17,13 @@ from lakehouse_ml.pipelines.monitoring.history import (
     recent_quality,
     recent_stages,
 )
+from lakehouse_ml.pipelines.monitoring.invariants import (
+    feature_breaches,
+    invariant_alerts,
+    score_breaches,
+    training_profile,
+)
+from lakehouse_ml.pipelines.monitoring.outcomes import outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import profile
 from lakehouse_ml.pipelines.monitoring.quality import measure_windows, resolve_predictions
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
@@ -30,17 +38,20 @@ PLOTS = ["monitoring_quality_plot", "monitoring_drift_plot", "monitoring_flow_pl
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Predictions, labels and gold in; drift, quality, alerts, a retrain decision and one page out."""
-    parts = (_drift(), _quality(use_case), _histories(), _judgements(use_case), _plots(), _pages(use_case))
+    seen = (_drift(), _quality(use_case), _histories())
+    parts = (*seen, _invariants(use_case), _judgements(use_case), _plots(), _pages(use_case))
     return Pipeline([node for part in parts for node in part])
 
 
 def _drift() -> list[Node]:
     due = ["gold_features", "watched_champion", "before_ops_profile_metrics", "run"]
+    counted = ["day_counts", "watched_champion", "before_ops_profile_metrics", "run"]
     profiled = ["ops_profile_metrics", "watched_champion", "before_ops_drift_metrics", "run"]
     params = ["params:monitoring.windows", "params:monitoring.profile"]
     return [
         Node(watch_champion, "ml_champion", "watched_champion", name="watch_champion"),
-        Node(profile, [*due, *params], "ops_profile_metrics", name="profile"),
+        Node(count_days, [*due, *params], "day_counts", name="count_days"),
+        Node(profile, [*counted, "params:monitoring.profile"], "ops_profile_metrics", name="profile"),
         Node(drift, profiled, "ops_drift_metrics", name="drift"),
     ]
 
@@ -84,6 +95,22 @@ def _histories() -> list[Node]:
     ]
 
 
+def _invariants(use_case: UseCase) -> list[Node]:
+    families = {family.name: family.contract.names for family in use_case.families}
+    broken = bound(invariant_alerts, families=families, owners=use_case.owners)
+    outcomes = bound(outcome_alerts, owners=use_case.owners)
+    profiled, params = ["ops_profile_metrics", "watched_champion"], "params:monitoring.invariants"
+    seen, scored = ["day_counts", "training_profile", "run"], ["resolved_predictions", "run"]
+    breaches = ["feature_breaches", "score_breaches"]
+    return [
+        Node(training_profile, profiled, "training_profile", name="training_profile"),
+        Node(feature_breaches, [*seen, params], "feature_breaches", name="feature_breaches"),
+        Node(score_breaches, [*scored, params], "score_breaches", name="score_breaches"),
+        Node(broken, breaches, "invariant_findings", name="invariant_alerts"),
+        Node(outcomes, [*scored, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
+    ]
+
+
 def _judgements(use_case: UseCase) -> list[Node]:
     owners, sources = use_case.owners, tuple(contract.name for contract in use_case.sources)
     drifted = bound(alerts.drift_alerts, owners=owners)
@@ -92,6 +119,7 @@ def _judgements(use_case: UseCase) -> list[Node]:
     due = bound(alerts.retrain_alerts, owners=owners)
     retrain = ["quality_history", "ledger_history", "watched_champion", "run", "params:monitoring.retrain"]
     findings = ["drift_findings", "quality_findings", "data_findings", "retrain_findings"]
+    findings += ["invariant_findings", "outcome_findings"]
     return [
         Node(decide_retrain, retrain, "retrain_decision", name="decide_retrain"),
         Node(drifted, ["drift_history", "params:monitoring.drift"], "drift_findings", name="drift_alerts"),

@@ -11,6 +11,7 @@ from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import QUALITY_WINDOWS
 from lakehouse_ml.metrics import Scored, draw_days, estimate, number_days, resample
+from lakehouse_ml.pipelines.monitoring.expectation import expected_metrics
 from lakehouse_ml.pipelines.monitoring.frames import Row, number, rows_of, to_frame
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight, window_start
@@ -30,7 +31,7 @@ def resolve_predictions(
     *,
     label: str,
 ) -> pd.DataFrame:
-    """The champions' predictions of windows that are over and not measured yet, beside the truth as known.
+    """The champions' predictions of windows that are not measured yet, beside the truth as known.
 
     Args:
         predictions: ``ml_predictions``; rows of the role ``champion`` count.
@@ -42,19 +43,20 @@ def resolve_predictions(
 
     Returns:
         One row per prediction: model_version, model_digest, window_start, window_end (dates), predict_date,
-        score, threshold, is_resolved, label (None: not known, or never to be).
+        score, threshold, is_resolved, label (None: not known, or never to be). The window that is not over is among
+        them.
     """
     spans = complete_windows(run.as_of, windows)
     day = F.col("predict_date")
-    ended = day.between(F.lit(spans[0].start), F.date_sub(F.lit(spans[-1].end), 1))
-    scored = predictions.where((F.col("role") == "champion") & ended)
+    recent = day.between(F.lit(spans[0].start), F.lit(run.as_of.date()))
+    scored = predictions.where((F.col("role") == "champion") & recent)
     scored = scored.withColumn("window_start", window_start(day, windows.days))
     new = scored.join(
         before.select("model_version", "window_start"), ["model_version", "window_start"], "left_anti"
     )
     # Nothing is known of an entity before its prediction is due: older labels need not be read.
-    recent = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
-    truth = latest_labels(recent, run.as_of).select(
+    known = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
+    truth = latest_labels(known, run.as_of).select(
         "key", F.col(label).alias("label"), F.lit(True).alias("known")
     )
     return (
@@ -92,8 +94,9 @@ def measure_windows(
     Returns:
         One row per model version and complete window; a window that waits for labels is not among them.
     """
-    holdouts = holdout_intervals(evaluations) if len(resolved) else {}
-    rows = quality_rows(resolved, holdouts, params, seed, costs)
+    over = resolved[resolved["window_end"] <= run.as_of.date()]
+    holdouts = holdout_intervals(evaluations) if len(over) else {}
+    rows = quality_rows(over, holdouts, params, seed, costs)
     return to_frame(evaluations, ({**row, "run_id": run.run_id} for row in rows), QUALITY_WINDOWS)
 
 
@@ -135,9 +138,9 @@ def _measured(
     first = window.iloc[0]
     labelled = window[window["label"].notna()]
     values = _metrics(labelled, params.draws, seed, costs)
-    ratio = {"ap_over_base_rate": _ratio(values["average_precision"], values["positive_rate"])}
+    values |= {f"expected_{name}": number(value) for name, value in _expected(labelled, costs).items()}
     holdout = holdouts.get(first["model_digest"], {})
-    broken = [rule.name for rule in params.rules if rule.is_broken({**values, **ratio}, holdout)]
+    broken = [rule.name for rule in params.rules if rule.is_broken({**values, **_ratios(values)}, holdout)]
     return {
         **{name: first[name] for name in ("model_version", "window_start", "window_end")},
         "rows": len(window),
@@ -171,5 +174,16 @@ def _metrics(labelled: pd.DataFrame, draws: int, seed: int, costs: Costs) -> dic
     return values
 
 
-def _ratio(value: float | None, base: float | None) -> float | None:
-    return value / base if value is not None and base else None
+def _expected(labelled: pd.DataFrame, costs: Costs) -> Mapping[str, float]:
+    threshold = float(labelled["threshold"].iloc[0])
+    return expected_metrics(labelled["score"].to_numpy(np.float64), threshold, costs)
+
+
+def _ratios(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What rules look at beside the metrics; None where it is not defined."""
+    precision, base = values["average_precision"], values["positive_rate"]
+    auc, expected = values["roc_auc"], values["expected_roc_auc"]
+    return {
+        "ap_over_base_rate": precision / base if precision is not None and base else None,
+        "roc_auc_shortfall": expected - auc if expected is not None and auc is not None else None,
+    }

@@ -8,7 +8,11 @@ from pydantic import Field, model_validator
 from lakehouse_ml.metrics import is_higher_better
 from lakehouse_ml.pipelines.monitoring.params import Params
 
-Metric = Literal["average_precision", "roc_auc", "brier_loss", "cost", "ap_over_base_rate"]
+Metric = Literal[
+    "average_precision", "roc_auc", "brier_loss", "cost", "ap_over_base_rate", "roc_auc_shortfall"
+]
+# Plain figures of a window, which have no interval.
+_RATIOS = ("ap_over_base_rate", "roc_auc_shortfall")
 
 
 class Interval(NamedTuple):
@@ -23,7 +27,8 @@ class QualityRule(Params):
 
     Attributes:
         name: Names the rule in tables and alerts.
-        metric: What is looked at.
+        metric: What is looked at; ``roc_auc_shortfall`` is what the AUC lacks of the one that the scores promise, so
+            that a week whose days are hard to tell apart is not held against the model.
         at_least: The window's value must not be below.
         at_most: The window's value must not be above.
         beyond_holdout: The window's interval must not lie wholly on the worse side of the interval that the
@@ -40,10 +45,8 @@ class QualityRule(Params):
     def _has_one_limit(self) -> Self:
         if sum((self.at_least is not None, self.at_most is not None, self.beyond_holdout)) != 1:
             raise ValueError(f"{self.name}: give exactly one of at_least, at_most and beyond_holdout")
-        if self.beyond_holdout and self.metric == "ap_over_base_rate":
-            raise ValueError(
-                f"{self.name}: beyond_holdout needs a metric with an interval, is ap_over_base_rate"
-            )
+        if self.beyond_holdout and self.metric in _RATIOS:
+            raise ValueError(f"{self.name}: beyond_holdout needs a metric with an interval, is {self.metric}")
         return self
 
     def is_broken(self, values: Mapping[str, float | None], holdout: Mapping[str, Interval]) -> bool:

@@ -45,6 +45,12 @@ def complete_windows(as_of: datetime, params: WindowParams) -> list[Window]:
     return [Window(start, start + timedelta(days=params.days)) for start in starts]
 
 
+def newest_days(as_of: datetime, count: int) -> list[date]:
+    """The days up to and with the one of ``as_of`` (UTC), oldest first; a day that begins then is not among them."""
+    last = (as_of.astimezone(UTC) - timedelta(microseconds=1)).date()
+    return [last - timedelta(days=back) for back in reversed(range(count))]
+
+
 def window_start(day: Column, days: int) -> Column:
     """First day of the window that a date falls into."""
     past = F.datediff(day, F.lit(EPOCH))

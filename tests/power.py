@@ -1,0 +1,240 @@
+"""How often the monitor's alarms are false, and how surely they notice what went wrong, on real days.
+
+Models like the champion are fitted every four weeks on what was known, as a training would have, and watched on the
+four weeks after their holdout. Weeks put together from those days go through the monitor's own functions, as they were
+and damaged. ``make power`` prints the table and writes docs/power.md and its picture.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.lakehouse.labelled import latest_labels
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.feature_engineering.gold import build_family
+from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
+from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
+from lakehouse_ml.pipelines.monitoring.history import recent_files
+from lakehouse_ml.pipelines.monitoring.invariants import InvariantParams
+from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams
+from lakehouse_ml.pipelines.monitoring.rules import QualityParams
+from lakehouse_ml.registry import Champion
+from lakehouse_ml.use_case import Family
+from power_damage import DAMAGES, FAMILY_DAYS, Damage
+from power_lives import Kind, Life, lives
+from power_rates import Power, Rate, Watched, false_alarm_rate, power_of
+from power_report import as_table, write_page
+from power_watch import WEEK, Feed, Monitor, Week, damaged, data_findings, drawn_week, watch, week_of
+
+ROOT = Path(__file__).parent.parent
+SEED = 20130101
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is drawn.
+
+    Attributes:
+        weeks: Sound weeks watched, of every model.
+        damaged: Of these, how many are also damaged in every way.
+        draws: Quarters and episodes drawn from them.
+    """
+
+    weeks: int = 60
+    damaged: int = 20
+    draws: int = 4000
+
+
+@dataclass(frozen=True)
+class Study:
+    """What came out.
+
+    Attributes:
+        false_alarms: Share of quarters with any alarm that nothing justified.
+        by_rule: The same of each rule that fired at all.
+        powers: By damage.
+        models: Models watched.
+        days: First and last real day watched.
+        real_weeks: Weeks watched as they were, and those with a false alarm.
+    """
+
+    false_alarms: Rate
+    by_rule: Mapping[str, Rate]
+    powers: Mapping[str, Power]
+    models: int
+    days: tuple[date, date]
+    real_weeks: tuple[int, int]
+
+
+def rows_of(features: DataFrame, labels: DataFrame, run: Run) -> pd.DataFrame:
+    """Every feature row with its outcome: label, label_known_at (naive UTC), is_resolved; predict_date as date."""
+    known = latest_labels(labels, run.as_of).select(
+        "key", F.col(USE_CASE.labels.column).alias("label"), "label_known_at"
+    )
+    rows = features.join(F.broadcast(known), "key", "left").toPandas()
+    return rows.assign(is_resolved=rows["label_known_at"].notna()).sort_values(
+        ["predict_at", "key"], ignore_index=True
+    )
+
+
+def short_families(source: str) -> list[Family]:
+    """The families that read the source and forget within days."""
+    return [f for f in USE_CASE.families if source in f.inputs and f.lookback.days <= FAMILY_DAYS]
+
+
+def rebuilt(damage: Damage, context: KedroContext, run: Run, days: list[date]) -> tuple[pd.DataFrame, dict]:
+    """Features and labels from the records as the damage leaves them, by key, and the lines rejected by day."""
+    contract = next(contract for contract in USE_CASE.sources if contract.name == damage.source)
+    records = damage.records(context.catalog.load(f"silver_{damage.source}"))
+    is_kept = F.expr(
+        " AND ".join(f"coalesce({rule.sql}, false)" for rule in contract.row_rules if rule.action != "warn")
+    )
+    rejected = records.where(~is_kept).groupBy(F.to_date("published_at").alias("day")).count().collect()
+    kept = records.where(is_kept)
+    parts = [
+        family_features(family, damage, kept, context, run, days) for family in short_families(damage.source)
+    ]
+    truth = latest_labels(USE_CASE.labels.build(kept), run.as_of).select(
+        "key", F.col(USE_CASE.labels.column).alias("label"), "label_known_at"
+    )
+    parts.append(truth.toPandas().set_index("key"))
+    found = pd.concat(parts, axis=1)
+    return found.assign(is_resolved=found["label_known_at"].notna()), dict(rejected)
+
+
+def family_features(
+    family: Family, damage: Damage, kept: DataFrame, context: KedroContext, run: Run, days: list[date]
+) -> pd.DataFrame:
+    """A family built anew, by key."""
+    names = (*family.inputs, *family.references)
+    tables = [kept if name == damage.source else context.catalog.load(f"silver_{name}") for name in names]
+    entities = context.catalog.load(f"gold_{USE_CASE.entities}")
+    return build_family(family, days, run, entities, *tables).toPandas().set_index("key")
+
+
+def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind]:
+    """All that the study needs from the lakehouse."""
+    catalog, run = context.catalog, context.catalog.load("run")
+    rows = rows_of(catalog.load("gold_features"), catalog.load("gold_labels"), run)
+    days = sorted(rows["predict_date"].unique())
+    found = {d.name: rebuilt(d, context, run, days) for d in DAMAGES if d.records is not None}
+    feed = Feed(
+        files=recent_files(catalog.load("ops_ingestion_log")),
+        rebuilt={name: frame for name, (frame, _) in found.items()},
+        rejected={name: lines for name, (_, lines) in found.items()},
+    )
+    return rows, feed, kind_of(catalog.load("ml_champion"), context)
+
+
+def kind_of(champion: Champion, context: KedroContext) -> Kind:
+    """The champion's kind of model, and how it is profiled."""
+    params = ProfileParams(**context.params["monitoring"]["profile"])
+    return Kind(champion.model, champion.threshold, USE_CASE.costs, params)
+
+
+def monitor_of(params: Mapping, kind: Kind) -> Monitor:
+    """The shipped monitor; intervals, of which no decision needs many draws, are drawn a hundred times."""
+    return Monitor(
+        quality=QualityParams(**{**params["quality"], "draws": 100}),
+        drift=DriftParams(**params["drift"]),
+        data=DataParams(**params["data"]),
+        invariants=InvariantParams(**params["invariants"]),
+        outcomes=OutcomeParams(**params["outcomes"]),
+        kind=kind,
+        use_case=USE_CASE,
+    )
+
+
+def study(found: list[Life], feed: Feed, monitor: Monitor, size: Size) -> Study:
+    """Sound and damaged weeks of every model, and their rates."""
+    generator = np.random.default_rng(SEED)
+    drawn = [
+        (number, drawn_week(life, generator)) for number, life in enumerate(found) for _ in range(size.weeks)
+    ]
+    sound = watched(drawn, None, feed, monitor)
+    some = [place for place in range(len(drawn)) if place % size.weeks < size.damaged]
+    powers = {}
+    for damage in DAMAGES:
+        bad = watched([drawn[place] for place in some], damage, feed, monitor)
+        powers[damage.name] = power_of(bad, [sound[place] for place in some], size.draws, SEED)
+    real = watched(list(real_weeks(found)), None, feed, monitor)
+    days = [day for life in found for day in life.rows["predict_date"].unique()]
+    return Study(
+        false_alarms=false_alarm_rate(sound, size.draws, SEED),
+        by_rule=rates_by_rule(sound, size.draws),
+        powers=powers,
+        models=len(found),
+        days=(min(days), max(days)),
+        real_weeks=(len(real), sum(bool(week.found) for week in real)),
+    )
+
+
+def rates_by_rule(sound: list[Watched], draws: int) -> dict[str, Rate]:
+    """False alarms a quarter of each rule that fired at all."""
+    rules = sorted({rule for week in sound for rule in week.found})
+    only = {
+        rule: [replace(week, found={rule: 1} if rule in week.found else {}) for week in sound]
+        for rule in rules
+    }
+    return {rule: false_alarm_rate(weeks, draws, SEED) for rule, weeks in only.items()}
+
+
+def real_weeks(found: list[Life]) -> Iterator[tuple[int, Week]]:
+    """The weeks as they were."""
+    for number, life in enumerate(found):
+        days = sorted(life.rows["predict_date"].unique())
+        for start in range(0, len(days) - WEEK + 1, WEEK):
+            yield number, week_of(life, tuple(days[start : start + WEEK]))
+
+
+def watched(
+    weeks: list[tuple[int, Week]], damage: Damage | None, feed: Feed, monitor: Monitor
+) -> list[Watched]:
+    """What is found in each week, landed files included."""
+    days = sorted({day for _, week in weeks for day in week.days})
+    landed = data_findings(feed, damage, days, monitor)
+    found = []
+    for life, week in weeks:
+        rules = watch(week if damage is None else damaged(week, damage, feed, monitor), monitor)
+        for tick, day in enumerate(week.days, start=1):
+            for rule in landed[day]:
+                rules[rule] = min(tick, rules.get(rule, tick))
+        found.append(Watched(life, rules))
+    return found
+
+
+def main() -> int:
+    """Print the table and write the page; 1 when the promise does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default=None)
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, env=parser.parse_args().env) as session:
+        context = session.load_context()
+        rows, feed, kind = read(context)
+        monitor = monitor_of(context.params["monitoring"], kind)
+    found = study(list(lives(rows, kind)), feed, monitor, Size())
+    Console(width=160).print(as_table(found))
+    write_page(found, ROOT / "docs")
+    return int(not holds(found))
+
+
+def holds(found: Study) -> bool:
+    """At most 5 % of the quarters with a false alarm, and every damage noticed in at least 95 % of the episodes."""
+    return found.false_alarms.value <= 0.05 and min(p.power.value for p in found.powers.values()) >= 0.95
+
+
+if __name__ == "__main__":
+    sys.exit(main())
