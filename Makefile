@@ -14,7 +14,7 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint unit spark chaos bench pins clean
+.PHONY: help run test java env jars lint unit spark chaos bench power pins clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ chaos: env ## Kill the loop N times at random points and compare the tables
 
 bench: env ## Compare a day on nine months of history with one on four
 	$(BIN)/python tests/bench.py
+
+power: env ## Measure the monitor's false alarms and power on the lakehouse's days
+	$(BIN)/python tests/power.py
 
 java:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and neither is on the PATH: install one."; exit 1; }

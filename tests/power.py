@@ -7,7 +7,7 @@ and damaged. ``make power`` prints the table and writes docs/power.md and its pi
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -107,12 +107,11 @@ def rebuilt(damage: Damage, context: KedroContext, run: Run, days: list[date]) -
     parts = [
         family_features(family, damage, kept, context, run, days) for family in short_families(damage.source)
     ]
-    truth = latest_labels(USE_CASE.labels.build(kept), run.as_of).select(
-        "key", F.col(USE_CASE.labels.column).alias("label"), "label_known_at"
-    )
-    parts.append(truth.toPandas().set_index("key"))
+    truth = latest_labels(USE_CASE.labels.build(kept), run.as_of)
+    label = F.col(USE_CASE.labels.column).alias("label")
+    parts.append(truth.select("key", label, F.lit(True).alias("is_resolved")).toPandas().set_index("key"))
     found = pd.concat(parts, axis=1)
-    return found.assign(is_resolved=found["label_known_at"].notna()), dict(rejected)
+    return found.assign(is_resolved=found["is_resolved"].notna()), dict(rejected)
 
 
 def family_features(
@@ -141,8 +140,13 @@ def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind]:
 
 def kind_of(champion: Champion, context: KedroContext) -> Kind:
     """The champion's kind of model, and how it is profiled."""
-    params = ProfileParams(**context.params["monitoring"]["profile"])
+    params = ProfileParams(**shipped(context)["profile"])
     return Kind(champion.model, champion.threshold, USE_CASE.costs, params)
+
+
+def shipped(context: KedroContext) -> Mapping:
+    """The monitor's parameters as they stand in the environment's conf."""
+    return context.config_loader["parameters"]["monitoring"]
 
 
 def monitor_of(params: Mapping, kind: Kind) -> Monitor:
@@ -158,7 +162,7 @@ def monitor_of(params: Mapping, kind: Kind) -> Monitor:
     )
 
 
-def study(found: list[Life], feed: Feed, monitor: Monitor, size: Size) -> Study:
+def study(found: Sequence[Life], feed: Feed, monitor: Monitor, size: Size) -> Study:
     """Sound and damaged weeks of every model, and their rates."""
     generator = np.random.default_rng(SEED)
     drawn = [
@@ -192,7 +196,7 @@ def rates_by_rule(sound: list[Watched], draws: int) -> dict[str, Rate]:
     return {rule: false_alarm_rate(weeks, draws, SEED) for rule, weeks in only.items()}
 
 
-def real_weeks(found: list[Life]) -> Iterator[tuple[int, Week]]:
+def real_weeks(found: Sequence[Life]) -> Iterator[tuple[int, Week]]:
     """The weeks as they were."""
     for number, life in enumerate(found):
         days = sorted(life.rows["predict_date"].unique())
@@ -224,7 +228,7 @@ def main() -> int:
     with KedroSession.create(ROOT, env=parser.parse_args().env) as session:
         context = session.load_context()
         rows, feed, kind = read(context)
-        monitor = monitor_of(context.params["monitoring"], kind)
+        monitor = monitor_of(shipped(context), kind)
     found = study(list(lives(rows, kind)), feed, monitor, Size())
     Console(width=160).print(as_table(found))
     write_page(found, ROOT / "docs")

@@ -5,6 +5,7 @@ import click
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
 from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
+from lakehouse_ml.cli.skew import skew
 from lakehouse_ml.cli.trace import explain_flight, lineage, rebuild
 
 __all__ = ["cli", "landing_folder"]
@@ -15,5 +16,5 @@ def cli() -> None:
     """Commands of this project."""
 
 
-for command in (land, refresh, approve, rollback, promote, ledger, lineage, explain_flight, rebuild):
+for command in (land, refresh, approve, rollback, promote, ledger, lineage, explain_flight, rebuild, skew):
     cli.add_command(command)
