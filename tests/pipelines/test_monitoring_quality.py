@@ -45,7 +45,7 @@ def test_metrics_are_those_of_scikit_learn_with_intervals_around_them() -> None:
     assert row["roc_auc"] == pytest.approx(roc_auc_score(truth, frame["score"]))
     assert row["average_precision"] == pytest.approx(average_precision_score(truth, frame["score"]))
     assert row["brier_loss"] == pytest.approx(brier_score_loss(truth, frame["score"]))
-    for metric in ("roc_auc", "average_precision", "brier_loss", "cost"):
+    for metric in ("roc_auc", "average_precision", "brier_loss", "calibration_error", "cost"):
         assert row[f"{metric}_low"] < row[metric] < row[f"{metric}_high"]
     assert (row["rows"], row["labels"], row["positives"]) == (2100, 2100, int(truth.sum()))
     assert not row["is_violation"]

@@ -25,7 +25,10 @@ QUALITY_WINDOWS = Contract(
         number("positive_rate", "Share of positive labels"),
         *(
             number(f"{metric}{end}", f"{description}{says}")
-            for metric, description in _QUALITY
+            for metric, description in (
+                *_QUALITY,
+                ("calibration_error", "Mean gap of score and truth over bins"),
+            )
             for end, says in (("", ""), ("_low", ", lower 95 %"), ("_high", ", upper 95 %"))
         ),
         *(

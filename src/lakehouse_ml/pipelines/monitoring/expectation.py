@@ -15,6 +15,8 @@ from lakehouse_ml.use_case import Costs
 
 Floats = NDArray[np.float64]
 
+EXPECTED = ("average_precision", "roc_auc", "brier_loss", "cost")
+
 
 def expected_metrics(score: Floats, threshold: float, costs: Costs) -> Mapping[str, float]:
     """Expected average precision, AUC, Brier loss and cost, by name; NaN where they are not defined.
@@ -25,7 +27,7 @@ def expected_metrics(score: Floats, threshold: float, costs: Costs) -> Mapping[s
         costs: Cost matrix.
     """
     if not len(score):
-        return dict.fromkeys(("average_precision", "roc_auc", "brier_loss", "cost"), np.nan)
+        return dict.fromkeys(EXPECTED, np.nan)
     ranked = np.sort(score)
     return {
         "average_precision": _average_precision(ranked[::-1]),

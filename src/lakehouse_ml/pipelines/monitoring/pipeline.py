@@ -7,6 +7,7 @@ from lakehouse_ml.pipelines.monitoring.champion import watch_champion
 from lakehouse_ml.pipelines.monitoring.counting import count_days
 from lakehouse_ml.pipelines.monitoring.drift import drift
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
+from lakehouse_ml.pipelines.monitoring.estimates import estimate_windows
 from lakehouse_ml.pipelines.monitoring.findings import open_alerts, record_alerts
 from lakehouse_ml.pipelines.monitoring.flow_plots import plot_data_flow, plot_stages
 from lakehouse_ml.pipelines.monitoring.headline import take_standing
@@ -59,6 +60,7 @@ def _drift() -> list[Node]:
 def _quality(use_case: UseCase) -> list[Node]:
     resolve = bound(resolve_predictions, label=use_case.labels.column)
     measure = bound(measure_windows, costs=use_case.costs)
+    estimate = bound(estimate_windows, costs=use_case.costs)
     scored = ["ml_predictions", "gold_labels", "before_ops_quality_windows", "run"]
     params = ["params:monitoring.quality", "params:random_seed"]
     return [
@@ -73,6 +75,12 @@ def _quality(use_case: UseCase) -> list[Node]:
             inputs=["resolved_predictions", "ml_evaluations", "run", *params],
             outputs="ops_quality_windows",
             name="quality_windows",
+        ),
+        Node(
+            func=estimate,
+            inputs=["resolved_predictions", "run", "params:monitoring.quality"],
+            outputs="estimated_windows",
+            name="estimate_windows",
         ),
     ]
 
@@ -134,8 +142,9 @@ def _judgements(use_case: UseCase) -> list[Node]:
 def _plots() -> list[Node]:
     quality, drifted, flow, stages = PLOTS
     landed = ["file_history", "run", "params:monitoring.history"]
+    measured = ["quality_history", "estimated_windows"]
     return [
-        Node(plot_quality, ["quality_history", "params:monitoring.quality"], quality, name="plot_quality"),
+        Node(plot_quality, [*measured, "params:monitoring.quality"], quality, name="plot_quality"),
         Node(plot_drift, ["drift_history", "params:monitoring.drift"], drifted, name="plot_drift"),
         Node(plot_data_flow, landed, flow, name="plot_data_flow"),
         Node(plot_stages, "stage_history", stages, name="plot_stages"),

@@ -17,7 +17,7 @@ from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight, window_start
 from lakehouse_ml.use_case import Costs
 
-METRICS = ("average_precision", "roc_auc", "brier_loss", "cost")
+METRICS = ("average_precision", "roc_auc", "brier_loss", "calibration_error", "cost")
 
 Holdouts = Mapping[str, Mapping[str, Interval]]
 

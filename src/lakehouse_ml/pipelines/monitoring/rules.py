@@ -9,7 +9,13 @@ from lakehouse_ml.metrics import is_higher_better
 from lakehouse_ml.pipelines.monitoring.params import Params
 
 Metric = Literal[
-    "average_precision", "roc_auc", "brier_loss", "cost", "ap_over_base_rate", "roc_auc_shortfall"
+    "average_precision",
+    "roc_auc",
+    "brier_loss",
+    "calibration_error",
+    "cost",
+    "ap_over_base_rate",
+    "roc_auc_shortfall",
 ]
 # Plain figures of a window, which have no interval.
 _RATIOS = ("ap_over_base_rate", "roc_auc_shortfall")
