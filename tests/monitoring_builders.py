@@ -96,10 +96,11 @@ def profile_row(
         "percent_null": 100 * (len(found) - len(present)) / max(1, len(found)), "percent_zeros": None,
         "percent_distinct": 100 * present.nunique() / max(1, len(present)), "avg": None, "min": None, "max": None,
         "window_start": pd.Timestamp(start), "window_end": pd.Timestamp(start) + pd.Timedelta(days=7),
-        "edges": None, "bin_counts": None, "frequent_items": None,
+        "edges": None, "bin_counts": None, "frequent_items": None, "granularity": "1 week", "monitor_version": 1,
     }  # fmt: skip
     if is_text:
-        row["frequent_items"] = {str(name): int(count) for name, count in present.value_counts().items()}
+        counts = present.value_counts().items()
+        row["frequent_items"] = [{"item": str(name), "count": int(count)} for name, count in counts]
     else:
         numbers = present.to_numpy(np.float64)
         edges = bin_edges(np.asarray(reference if reference is not None else numbers, dtype=np.float64), 10)

@@ -35,7 +35,7 @@ from lakehouse_ml.registry import Champion
 from lakehouse_ml.use_case import Family
 from power_damage import DAMAGES, FAMILY_DAYS, Damage
 from power_lives import Kind, Life, lives
-from power_rates import Power, Rate, Watched, false_alarm_rate, power_of
+from power_rates import QUALITY, Draws, Power, Rate, Watched, alarms, false_alarm_rate, power_of
 from power_report import as_table, write_page
 from power_watch import WEEK, Feed, Monitor, Week, damaged, data_findings, drawn_week, watch, week_of
 
@@ -165,6 +165,7 @@ def monitor_of(params: Mapping, kind: Kind) -> Monitor:
 def study(found: Sequence[Life], feed: Feed, monitor: Monitor, size: Size) -> Study:
     """Sound and damaged weeks of every model, and their rates."""
     generator = np.random.default_rng(SEED)
+    draws = Draws(size.draws, SEED, tuple(rule for rule in monitor.quality.rules if rule.windows > 1))
     drawn = [
         (number, drawn_week(life, generator)) for number, life in enumerate(found) for _ in range(size.weeks)
     ]
@@ -173,27 +174,25 @@ def study(found: Sequence[Life], feed: Feed, monitor: Monitor, size: Size) -> St
     powers = {}
     for damage in DAMAGES:
         bad = watched([drawn[place] for place in some], damage, feed, monitor)
-        powers[damage.name] = power_of(bad, [sound[place] for place in some], size.draws, SEED)
+        powers[damage.name] = power_of(bad, [sound[place] for place in some], draws)
     real = watched(list(real_weeks(found)), None, feed, monitor)
+    fired = list(alarms(real, draws.rules))
     days = [day for life in found for day in life.rows["predict_date"].unique()]
     return Study(
-        false_alarms=false_alarm_rate(sound, size.draws, SEED),
-        by_rule=rates_by_rule(sound, size.draws),
+        false_alarms=false_alarm_rate(sound, draws),
+        by_rule=rates_by_rule(sound, draws),
         powers=powers,
         models=len(found),
         days=(min(days), max(days)),
-        real_weeks=(len(real), sum(bool(week.found) for week in real)),
+        real_weeks=(len(real), len({day // 7 for day, _ in fired})),
     )
 
 
-def rates_by_rule(sound: list[Watched], draws: int) -> dict[str, Rate]:
+def rates_by_rule(sound: list[Watched], draws: Draws) -> dict[str, Rate]:
     """False alarms a quarter of each rule that fired at all."""
-    rules = sorted({rule for week in sound for rule in week.found})
-    only = {
-        rule: [replace(week, found={rule: 1} if rule in week.found else {}) for week in sound]
-        for rule in rules
-    }
-    return {rule: false_alarm_rate(weeks, draws, SEED) for rule, weeks in only.items()}
+    rules = {QUALITY, *(rule for week in sound for rule in week.found)}
+    rates = {rule: false_alarm_rate(sound, draws, only=rule) for rule in sorted(rules)}
+    return {rule: rate for rule, rate in rates.items() if rate.high > 0}
 
 
 def real_weeks(found: Sequence[Life]) -> Iterator[tuple[int, Week]]:
@@ -212,11 +211,9 @@ def watched(
     landed = data_findings(feed, damage, days, monitor)
     found = []
     for life, week in weeks:
-        rules = watch(week if damage is None else damaged(week, damage, feed, monitor), monitor)
-        for tick, day in enumerate(week.days, start=1):
-            for rule in landed[day]:
-                rules[rule] = min(tick, rules.get(rule, tick))
-        found.append(Watched(life, rules))
+        seen = watch(week if damage is None else damaged(week, damage, feed, monitor), monitor, life)
+        rules = {rule: tick for tick, day in reversed([*enumerate(week.days, 1)]) for rule in landed[day]}
+        found.append(replace(seen, found={**rules, **seen.found}))
     return found
 
 

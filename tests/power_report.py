@@ -17,7 +17,7 @@ HEADERS = (
     "what happened",
     "noticed within four weeks",
     "median days",
-    "rules that fired (share of damaged weeks)",
+    "rules that fired (share of the episodes)",
 )
 BLUE, RED, MUTED = "#2563eb", "#dc2626", "#6b7280"
 MOST_FALSE, LEAST_POWER = 0.05, 0.95

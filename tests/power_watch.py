@@ -33,12 +33,13 @@ from lakehouse_ml.pipelines.monitoring.invariants import (
 )
 from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams, outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import span_rows
-from lakehouse_ml.pipelines.monitoring.quality import is_complete, quality_rows
+from lakehouse_ml.pipelines.monitoring.quality import Standards, is_complete, quality_rows, ratios
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import Window
 from lakehouse_ml.use_case import UseCase
 from power_damage import AUC_LOST, Damage, share_to_lose, shuffled
 from power_lives import Kind, Life, as_of, counted_days, scored
+from power_rates import Watched
 
 WEEK = 7
 # A window that waits for its last outcomes is complete a few days after its end.
@@ -164,35 +165,55 @@ def blinded(rows: pd.DataFrame, monitor: Monitor) -> pd.DataFrame:
     return rows.assign(score=shuffled(rows["score"], share, monitor.seed))
 
 
-def watch(week: Week, monitor: Monitor) -> dict[str, int]:
-    """Rules that fire in the week, with the number of midnights after its first when each first did."""
+def watch(week: Week, monitor: Monitor, life: int = 0) -> Watched:
+    """Rules that fire in the week alone, and what rules about several weeks look at."""
     found: dict[str, int] = {}
     for tick, finding in sorted(findings(week, monitor), key=lambda pair: pair[0]):
         if finding.severity != "info" and finding.rule != RETRAIN:
             found.setdefault(finding.rule, tick)
-    return found
+    measured = measured_at(week, monitor)
+    if measured is None:
+        return Watched(life, found)
+    row = measured_row(week, resolved_at(week, as_run(week, measured), monitor), monitor)
+    return Watched(life, found, ratios(row)["roc_auc_shortfall"], measured)
+
+
+def measured_at(week: Week, monitor: Monitor) -> int | None:
+    """The midnight at which the week is complete; None: later than is watched."""
+    return next((tick for tick in range(WEEK, LAST_TICK + 1) if is_over(week, tick, monitor)), None)
+
+
+def is_over(week: Week, tick: int, monitor: Monitor) -> bool:
+    """Whether the week counts as complete at a midnight after its end."""
+    return is_complete(resolved_at(week, as_run(week, tick), monitor), monitor.quality)
+
+
+def as_run(week: Week, tick: int) -> Run:
+    """The run at a midnight of the week."""
+    return Run(f"tick-{tick}", as_of(week.monday, tick), {})
 
 
 def findings(week: Week, monitor: Monitor) -> Iterator[tuple[int, Finding]]:
     """Everything found at each midnight, of that week's rows alone."""
     owners, days = monitor.use_case.owners, counted_days(week.rows, week.life.edges)
     counted = Counted((), days, week.life.edges)
-    is_measured = False
+    measured = measured_at(week, monitor)
     for tick in range(1, LAST_TICK + 1):
-        run = Run(f"tick-{tick}", as_of(week.monday, tick), {})
+        run = as_run(week, tick)
         resolved = resolved_at(week, run, monitor)
         so_far = replace(counted, days={day: of for day, of in days.items() if day < run.as_of.date()})
-        if not is_measured:
+        if measured is None or tick <= measured:
             yield from ((tick, f) for f in outcome_alerts(resolved, run, monitor.outcomes, owners=owners))
         if tick <= WEEK:
             features = feature_breaches(so_far, week.life.training, run, monitor.invariants)
             scores = score_breaches(resolved, run, monitor.invariants)
-            broken = invariant_alerts(features, scores, families=monitor.families, owners=owners)
+            broken = invariant_alerts(
+                features, scores, monitor.invariants, families=monitor.families, owners=owners
+            )
             yield from ((tick, finding) for finding in broken)
         if tick == WEEK:
             yield from ((tick, finding) for finding in drifted(week, counted, monitor))
-        if tick >= WEEK and not is_measured and is_complete(resolved, monitor.quality):
-            is_measured = True
+        if tick == measured:
             yield from ((tick, finding) for finding in judged(week, resolved, monitor))
 
 
@@ -232,20 +253,20 @@ def drift_of(week: Week, counted: Counted, monitor: Monitor) -> pd.DataFrame:
         for end in ("start", "end")
     }
     found = pd.DataFrame(drift_rows(profiles.assign(**ends).drop(columns="window"), set()))
-    plain = found.drop(columns=["window", "window_cmp"])
+    plain = found[found["data_type"] != "table"].drop(columns=["window", "window_cmp"])
     return plain.assign(model_version=week.life.watched.version, window_start=pd.Timestamp(week.monday))
 
 
 def judged(week: Week, resolved: pd.DataFrame, monitor: Monitor) -> list[Finding]:
     """What the quality rules say of the complete week."""
-    row = measured(week, resolved, monitor)
+    row = measured_row(week, resolved, monitor)
     return quality_alerts(pd.DataFrame([row]), week.life.watched, owners=monitor.use_case.owners)
 
 
-def measured(week: Week, resolved: pd.DataFrame, monitor: Monitor) -> Mapping[str, Any]:
+def measured_row(week: Week, resolved: pd.DataFrame, monitor: Monitor) -> Mapping[str, Any]:
     """The row of ``ops.quality_windows``."""
-    holdouts = {week.life.watched.digest: week.life.holdout}
-    (row,) = quality_rows(resolved, holdouts, monitor.quality, monitor.seed, monitor.kind.costs)
+    standards = Standards({week.life.watched.digest: week.life.holdout}, {})
+    (row,) = quality_rows(resolved, standards, monitor.quality, monitor.seed, monitor.kind.costs)
     return row
 
 

@@ -12,12 +12,13 @@ from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.features import weather
 from lakehouse_ml.flights.model import logistic
 from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
+from lakehouse_ml.pipelines.monitoring.rules import QualityRule
 from lakehouse_ml.probability_model import ProbabilityModel
 from monitoring_builders import file_row
 from power import Size, Study, holds, monitor_of, study
 from power_damage import DAMAGES, share_to_lose
 from power_lives import FIRST_DAYS, HOLDOUT_DAYS, WATCHED_DAYS, Kind, lives
-from power_rates import Watched, false_alarm_rate, power_of
+from power_rates import Draws, Watched, false_alarm_rate, power_of
 from power_report import as_table, told, write_page
 from power_watch import Feed, Monitor, damaged, data_findings, drawn_week, watch
 
@@ -120,8 +121,8 @@ def test_the_alarms_bite_only_through_the_shipped_limits(found: list, feed: Feed
     blind = monitor.invariants.model_copy(update={"max_unseen_share": {"*": 0.99}})
     week = drawn_week(found[0], np.random.default_rng(1))
     renamed = damaged(week, DAMAGES[2], feed, monitor)
-    assert "unseen_category" in watch(renamed, monitor)
-    assert "unseen_category" not in watch(renamed, replace(monitor, invariants=blind))
+    assert "unseen_category" in watch(renamed, monitor).found
+    assert "unseen_category" not in watch(renamed, replace(monitor, invariants=blind)).found
 
 
 def test_a_drawn_week_keeps_the_weekdays_and_the_rows_of_its_days(found: list) -> None:
@@ -145,25 +146,41 @@ def test_a_damaged_feed_is_found_on_its_day_and_a_sound_one_on_none(feed: Feed, 
     }
 
 
-def weeks(*found: dict[str, int]) -> list[Watched]:
-    return [Watched(place // 2, rules) for place, rules in enumerate(found)]
+SHORT = QualityRule(name="short", metric="roc_auc_shortfall", at_most=0.07, windows=3)
+
+
+def weeks(*found: dict[str, int], shortfall: float | None = None) -> list[Watched]:
+    return [Watched(place // 2, rules, shortfall) for place, rules in enumerate(found)]
 
 
 def test_a_quarter_is_false_as_soon_as_one_of_its_weeks_is() -> None:
-    assert false_alarm_rate(weeks({}, {}, {}, {}), 500, 1) == (0, 0, 0)
-    some = false_alarm_rate(weeks({}, {}, {"quality": 7}, {}), 4000, 1)
+    assert false_alarm_rate(weeks({}, {}, {}, {}), Draws(500, 1)) == (0, 0, 0)
+    some = false_alarm_rate(weeks({}, {}, {"quality": 7}, {}), Draws(4000, 1))
     # Three and a quarter blocks, half of them of the model whose weeks are half false.
     assert some.value == pytest.approx(1 - (0.5 + 0.5**5) ** 3 * 0.75, abs=0.03)
     assert some.low < some.value < some.high
 
 
+def test_rules_about_several_weeks_judge_the_weeks_as_they_are_drawn() -> None:
+    quiet, short = weeks({}, {}, {}, {}, shortfall=0.0), weeks({}, {}, {}, {}, shortfall=0.08)
+    draws = Draws(50, 1, (SHORT,))
+    assert false_alarm_rate(quiet, draws).value == 0
+    assert false_alarm_rate(short, draws).value == 1
+    assert false_alarm_rate(short, draws, only="other").value == 0
+    worse = weeks({}, {}, {}, {}, shortfall=0.11)
+    found = power_of(worse, quiet, draws)
+    # Two weeks of 0.11 after one of 0.00 are a mean of 0.073.
+    assert (found.power.value, found.days, found.rules) == (1, 14, (("quality", 1.0),))
+
+
 def test_power_counts_the_first_new_alarm_within_four_weeks() -> None:
     sound = weeks({}, {"quality": 3}, {}, {})
-    always = power_of(weeks({"a": 2}, {"a": 2}, {"a": 2}, {"a": 2}), sound, 500, 1)
+    always = power_of(weeks({"a": 2}, {"a": 2}, {"a": 2}, {"a": 2}), sound, Draws(500, 1))
     assert (always.power, always.days, always.rules) == ((1, 1, 1), 2, (("a", 1.0),))
-    known = power_of(weeks({"quality": 3}, {"quality": 3}, {}, {}), sound, 500, 1)
-    assert known.rules == (("quality", 0.25),)
-    never = power_of(sound, sound, 500, 1)
+    known = power_of(weeks({"quality": 3}, {"quality": 3}, {}, {}), sound, Draws(4000, 1))
+    # The model of the first two weeks, in one of whose weeks the alarm is new, four times.
+    assert known.power.value == pytest.approx(0.5 * (1 - 0.5**4), abs=0.03)
+    never = power_of(sound, sound, Draws(500, 1))
     assert never.power.value == 0
     assert np.isnan(never.days)
 

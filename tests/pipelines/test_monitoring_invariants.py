@@ -22,7 +22,7 @@ from lakehouse_ml.pipelines.monitoring.windows import Window
 from monitoring_builders import AS_OF, OWNERS, params
 
 LIMITS = InvariantParams(**params("invariants"))
-FAMILIES = {"weather": ("key", "pressure", "visibility"), "route": ("carrier", "destination")}
+FAMILIES = {"weather": ("key", "pressure", "wind", "visibility"), "route": ("carrier", "destination")}
 TODAY = AS_OF.date()
 YESTERDAY = TODAY - timedelta(days=1)
 RUN = Run("run-1", AS_OF, {})
@@ -35,6 +35,7 @@ def day_of(day: date, seed: int = 0, rows: int = 900, **changes: Any) -> pd.Data
         {
             "predict_date": day,
             "pressure": generator.normal(1015, 7, rows),
+            "wind": generator.normal(0, 9, rows),
             "visibility": np.where(generator.random(rows) < 0.7, 10.0, generator.uniform(0, 10, rows)),
             "carrier": generator.choice(["UA", "B6", "DL"], rows),
             "destination": generator.choice(["LAX", "BOS"], rows),
@@ -44,7 +45,7 @@ def day_of(day: date, seed: int = 0, rows: int = 900, **changes: Any) -> pd.Data
 
 
 TRAINING = pd.concat([day_of(TODAY - timedelta(days=60 + n), seed=n) for n in range(10)])
-EDGES = frozen_edges(TRAINING[["pressure", "visibility"]], 10)
+EDGES = frozen_edges(TRAINING[["pressure", "wind", "visibility"]], 10)
 
 
 def counted(*days: pd.DataFrame) -> Counted:
@@ -70,7 +71,8 @@ def found(*days: pd.DataFrame, scored: pd.DataFrame | None = None, **changes: An
 
 def alerts(seen: Counted, scored: pd.DataFrame, run: Run, limits: InvariantParams) -> list[Finding]:
     features = feature_breaches(seen, training(), run, limits)
-    return invariant_alerts(features, score_breaches(scored, run, limits), families=FAMILIES, owners=OWNERS)
+    scores = score_breaches(scored, run, limits)
+    return invariant_alerts(features, scores, limits, families=FAMILIES, owners=OWNERS)
 
 
 def test_a_usual_day_breaks_nothing() -> None:
@@ -109,23 +111,33 @@ def test_a_category_without_a_limit_may_have_no_unseen_value() -> None:
 
 def test_a_feature_that_stands_still_is_found_unless_its_value_is_the_usual_one() -> None:
     day = day_of(YESTERDAY)
-    (alert,) = found(day.assign(pressure=1015.0))
+    (alert,) = found(day.assign(pressure=1015.0, wind=3.0))
     assert (alert.rule, alert.subject) == ("stands_still", "weather")
-    assert "every value is 1015" in alert.reason
+    assert "every value is 3; 2 features" in alert.reason
     assert not found(day.assign(visibility=10.0))
+
+
+def test_one_feature_alone_may_stand_still_but_not_the_only_one_of_its_family() -> None:
+    day = day_of(YESTERDAY, pressure=1015.0)
+    assert not found(day)
+    assert found(day, still_features=1)
+    alone = {"pressure": ("key", "pressure"), "others": ("wind", "visibility", "carrier", "destination")}
+    features = feature_breaches(counted(day), training(), RUN, LIMITS)
+    (alert,) = invariant_alerts(features, [], LIMITS, families=alone, owners=OWNERS)
+    assert alert.subject == "pressure"
 
 
 def test_a_day_that_is_not_over_or_has_few_rows_may_stand_still() -> None:
     early = Run("run-1", AS_OF + timedelta(hours=9), {})
-    today = counted(day_of(TODAY, pressure=1015.0))
+    today = counted(day_of(TODAY, pressure=1015.0, wind=3.0))
     assert not alerts(today, scores(), early, LIMITS)
-    assert not found(day_of(YESTERDAY, rows=LIMITS.min_rows - 1, pressure=1015.0))
+    assert not found(day_of(YESTERDAY, rows=LIMITS.min_rows - 1, pressure=1015.0, wind=3.0))
 
 
 def test_a_source_that_is_missing_is_one_finding_for_all_its_features() -> None:
-    (alert,) = found(day_of(YESTERDAY, pressure=np.nan, visibility=np.nan))
+    (alert,) = found(day_of(YESTERDAY, pressure=np.nan, wind=np.nan, visibility=np.nan))
     assert (alert.rule, alert.subject) == ("source_missing", "weather")
-    assert "2 features" in alert.reason
+    assert "3 features" in alert.reason
     assert "100 % missing, 0 % in training" in alert.reason
 
 
@@ -138,14 +150,14 @@ def test_scores_that_are_all_alike_are_found() -> None:
 
 def test_days_before_the_newest_are_not_judged() -> None:
     old = TODAY - timedelta(days=LIMITS.days + 1)
-    assert not found(day_of(old, pressure=1015.0), scored=scores(old, 0.001))
-    assert found(day_of(old + timedelta(days=1), pressure=1015.0))
+    assert not found(day_of(old, pressure=1015.0, wind=3.0), scored=scores(old, 0.001))
+    assert found(day_of(old + timedelta(days=1), pressure=1015.0, wind=3.0))
 
 
 def test_what_lasts_is_the_same_finding_within_a_week() -> None:
     monday = date(2013, 9, 23)
     later = Run("run-2", AS_OF - timedelta(days=4), {})
-    stuck = [day_of(monday + timedelta(days=n), pressure=1015.0) for n in range(3)]
+    stuck = [day_of(monday + timedelta(days=n), pressure=1015.0, wind=3.0) for n in range(3)]
     first, longer = (alerts(counted(*days), scores(), later, LIMITS) for days in (stuck[:1], stuck))
     assert first[0].alert_id == longer[0].alert_id
 

@@ -100,7 +100,7 @@ def inputs(spark: SparkSession, table: Table) -> dict[str, Any]:
         **{f"params:monitoring.{group}": model(**params(group)) for group, model in MODELS.items()},
         "params:monitoring.quality": QualityParams(**{**params("quality"), "min_positives": 50, "draws": 100}),
         "params:monitoring.data": DataParams(**{**params("data"), "max_hours": {"weather": 30}}),
-        "params:random_seed": 1,
+        "params:random_seed": 1, "table_versions": {"gold.features": 4},
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from lakehouse_ml.pipelines.monitoring.quality import Holdouts, is_complete, quality_rows
+from lakehouse_ml.pipelines.monitoring.quality import Holdouts, Standards, is_complete, quality_rows
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams, QualityRule
 from lakehouse_ml.pipelines.monitoring.windows import EPOCH, Window, WindowParams, complete_windows
 from lakehouse_ml.use_case import Costs
@@ -35,7 +35,11 @@ def resolved(rows: int = 2100, skill: float = 1.5, seed: int = 0, **changes: Any
 
 
 def measure(frame: pd.DataFrame, holdouts: Holdouts = HOLDOUTS, **changes: Any) -> list[Any]:
-    return list(quality_rows(frame, holdouts, PARAMS.model_copy(update=changes), seed=1, costs=COSTS))
+    return measure_after(frame, Standards(holdouts, {}), **changes)
+
+
+def measure_after(frame: pd.DataFrame, standards: Standards, **changes: Any) -> list[Any]:
+    return list(quality_rows(frame, standards, PARAMS.model_copy(update=changes), seed=1, costs=COSTS))
 
 
 def test_metrics_are_those_of_scikit_learn_with_intervals_around_them() -> None:
@@ -90,13 +94,30 @@ def test_a_model_without_skill_breaks_the_shipped_rules() -> None:
 
 
 def test_scores_that_are_shuffled_fall_short_of_what_they_promise_and_sound_ones_do_not() -> None:
-    frame = calibrated()
-    (sound,) = measure(frame)
+    frame, standards = calibrated(), Standards(HOLDOUTS, {"3": (0.0, 0.01)})
+    (sound,) = measure_after(frame, standards)
     mixed = np.random.default_rng(0).permutation(frame["score"])
-    (row,) = measure(frame.assign(score=mixed))
+    (row,) = measure_after(frame.assign(score=mixed), standards)
     assert sound["broken_rules"] == []
     assert row["expected_roc_auc"] == pytest.approx(sound["expected_roc_auc"])
     assert "auc_short_of_scores" in row["broken_rules"]
+
+
+def test_a_rule_about_several_windows_looks_at_those_on_record_and_at_those_measured_now() -> None:
+    rule = QualityRule(name="short", metric="roc_auc_shortfall", at_most=0.07, windows=3)
+    value = {"roc_auc_shortfall": 0.08}
+    assert not rule.is_broken(value, {}, (0.2,))
+    assert rule.is_broken(value, {}, (0.0, 0.07, 0.07))
+    assert not rule.is_broken(value, {}, (0.9, 0.05, 0.06))
+    assert rule.is_broken({"roc_auc_shortfall": None}, {}, (0.0, 0.0))
+    weeks = [
+        calibrated(seed=n).assign(window_start=MONDAY + timedelta(days=7 * n), score=0.5) for n in range(3)
+    ]
+    sums = [frame.assign(score=np.random.default_rng(0).beta(1, 3, len(frame))) for frame in weeks]
+    rows = measure_after(pd.concat(sums), Standards({}, {}), rules=(rule,))
+    assert [row["broken_rules"] for row in rows] == [[], [], ["short"]]
+    first = measure_after(sums[0], Standards({}, {"3": (0.3, 0.3)}), rules=(rule,))
+    assert first[0]["broken_rules"] == ["short"]
 
 
 def calibrated(rows: int = 6000, seed: int = 3) -> pd.DataFrame:
@@ -144,6 +165,7 @@ def test_rules_know_which_side_is_worse() -> None:
         {"name": "metric", "metric": "auc", "at_least": 0.6},
         {"name": "interval", "metric": "ap_over_base_rate", "beyond_holdout": True},
         {"name": "shortfall", "metric": "roc_auc_shortfall", "beyond_holdout": True},
+        {"name": "several", "metric": "roc_auc", "at_least": 0.6, "windows": 3},
     ],
 )
 def test_rules_that_say_nothing_clear_are_refused(rule: dict[str, Any]) -> None:

@@ -32,7 +32,6 @@ from monitoring_rows import (
     labels_of,
     ledger,
     logged,
-    moment,
     predictions_of,
     table_maker,
 )
@@ -65,15 +64,21 @@ def predictions(table: Table) -> DataFrame:
 
 def profiled(features: DataFrame, champion: Watched, before: DataFrame) -> DataFrame:
     counted = count_days(features, champion, before, RUN, WEEKS, BINS)
-    return profile(counted, champion, before, RUN, BINS)
+    return profile(counted, champion, before, RUN, {"gold.features": 4}, BINS)
 
 
 @pytest.fixture(scope="module")
-def first_profiles(features: DataFrame, table: Table) -> pd.DataFrame:
-    found = profiled(features, CHAMPION, table(tables.PROFILE_METRICS))
-    tables.PROFILE_METRICS.check_columns(dict(found.dtypes))
-    flat = found.selectExpr("*", "window.start AS start").drop("window").toPandas()
-    return flat.set_index(["log_type", "start", "column_name"]).sort_index()
+def stored_profiles(features: DataFrame, table: Table) -> DataFrame:
+    """What the first run leaves: the training window, three weeks and every day of theirs and since."""
+    return profiled(features, CHAMPION, table(tables.PROFILE_METRICS))
+
+
+@pytest.fixture(scope="module")
+def first_profiles(stored_profiles: DataFrame) -> pd.DataFrame:
+    tables.PROFILE_METRICS.check_columns(dict(stored_profiles.dtypes))
+    flat = stored_profiles.selectExpr("*", "window.start AS start").drop("window").toPandas()
+    windows = flat[flat["granularity"] != "1 day"]
+    return windows.set_index(["log_type", "start", "column_name"]).sort_index()
 
 
 def of(profiles: pd.DataFrame, log_type: str, start: date, column: str) -> pd.Series:
@@ -127,30 +132,55 @@ def test_missing_values_zeros_constants_and_categories_are_counted(first_profile
     assert gaps["num_zeros"] == features_frame()["gaps"][:rows].eq(0).sum()
     assert sum(gaps["bin_counts"]) == rows - rows // 4
     assert (list(constant["edges"]), list(constant["bin_counts"])) == ([], [rows])
-    assert dict(city["frequent_items"]) == {"a": 2 * rows // 5, "b": rows // 5}
+    assert [tuple(entry) for entry in city["frequent_items"]] == [("a", 2 * rows // 5), ("b", rows // 5)]
     assert (city["distinct_count"], city["num_nulls"]) == (3, rows // 5)
 
 
-def test_windows_on_record_are_not_profiled_again_and_edges_stay(
-    features: DataFrame, table: Table, first_profiles: pd.DataFrame
+def test_a_week_is_put_together_from_its_days_on_record_without_reading_a_row(
+    stored_profiles: DataFrame, features: DataFrame, first_profiles: pd.DataFrame
 ) -> None:
-    known = [
-        {
-            "model_version": "3", "log_type": log, "window": {"start": moment(start.date()), "end": AS_OF},
-            "column_name": name, "data_type": row["data_type"], "count": 1, "num_nulls": 0,
-            "edges": [0.0, 1.0] if name == "jumps" else [], "run_id": "run-0",
-        }
-        for (log, start, name), row in first_profiles.iterrows()
-        if start != pd.Timestamp(2013, 2, 11) and name != "city"
-    ]  # fmt: skip
-    before = table(tables.PROFILE_METRICS, *known)
-    found = profiled(features, CHAMPION, before)
-    assert {str(row.start)[:10] for row in found.selectExpr("window.start").distinct().collect()} == {
-        "2013-02-11"
-    }
-    assert list(found.where("column_name = 'jumps'").toPandas()["edges"][0]) == [0.0, 1.0]
+    last = "granularity = '1 week' AND window.start = '2013-02-11'"
+    found = profiled(features.where("false"), CHAMPION, stored_profiles.where(f"NOT ({last})"))
+    again = found.drop("run_id").toPandas().set_index("column_name").drop(columns="window")
+    assert set(again["granularity"]) == {"1 week"}
+    first = first_profiles.loc[("INPUT", pd.Timestamp(2013, 2, 11))].drop(columns="run_id")
+    for name in ("jumps", "gaps", "constant", "city"):
+        for column in ("count", "num_nulls", "distinct_count", "avg", "stddev", "min", "max", "median"):
+            assert again.loc[name, column] == pytest.approx(first.loc[name, column], nan_ok=True), (
+                name,
+                column,
+            )
+    assert list(again.loc["jumps", "bin_counts"]) == list(first.loc["jumps", "bin_counts"])
+    assert list(again.loc["jumps", "edges"]) == list(first.loc["jumps", "edges"])
+
+
+def test_windows_and_days_on_record_are_not_profiled_again_but_for_another_version(
+    stored_profiles: DataFrame, features: DataFrame
+) -> None:
+    assert profiled(features, CHAMPION, stored_profiles).isEmpty()
     newer = Watched("4", "other", CHAMPION.trained_from, CHAMPION.trained_until)
-    assert profiled(features, newer, before).where("log_type = 'BASELINE'").count() == 5
+    found = profiled(features, newer, stored_profiles)
+    assert found.where("log_type = 'BASELINE'").count() == 5
+    assert found.where("granularity = '1 day'").selectExpr("window.start").distinct().count() == 23
+
+
+def test_profiles_have_the_vendors_figures(first_profiles: pd.DataFrame) -> None:
+    frame = features_frame()
+    week = frame[(frame["predict_date"] >= date(2013, 2, 11)) & (frame["predict_date"] < date(2013, 2, 18))]
+    row, city, whole = (
+        of(first_profiles, "INPUT", date(2013, 2, 11), name) for name in ("jumps", "city", ":table")
+    )
+    assert (row["granularity"], row["logging_table_commit_version"], row["monitor_version"]) == (
+        "1 week",
+        4,
+        1,
+    )
+    assert (row["quantiles"][0], row["quantiles"][-1]) == (row["min"], row["max"])
+    assert row["median"] == row["quantiles"][5] == pytest.approx(week["jumps"].median(), abs=0.4)
+    assert (city["min_length"], city["max_length"], city["avg_length"]) == (1, 1, 1)
+    assert (row["num_nan"], row["percent_nan"]) == (0, 0)
+    assert set(whole["non_null_columns"]) == {"jumps", "gaps", "constant", "city"}
+    assert row["slice_key"] is None
 
 
 def test_the_edges_of_a_long_training_window_come_from_a_sample_that_is_always_the_same(
@@ -162,12 +192,12 @@ def test_the_edges_of_a_long_training_window_come_from_a_sample_that_is_always_t
     assert first != training_edges(features, CHAMPION, BINS)
 
 
-def test_the_newest_days_are_counted_although_no_window_is_due(features: DataFrame, table: Table) -> None:
-    before = table(tables.PROFILE_METRICS)
-    stored = profiled(features, CHAMPION, before)
-    counted = count_days(features, CHAMPION, stored, RUN, WEEKS, BINS)
+def test_the_newest_days_are_there_although_nothing_is_due(
+    features: DataFrame, stored_profiles: DataFrame
+) -> None:
+    counted = count_days(features, CHAMPION, stored_profiles, RUN, WEEKS, BINS)
     assert counted.spans == ()
-    assert sorted(counted.days) == [date(2013, 2, 19), date(2013, 2, 20)]
+    assert max(counted.days) == date(2013, 2, 20)
     assert counted.days[date(2013, 2, 20)]["city"].count == PER_DAY
 
 
@@ -261,7 +291,7 @@ def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:
     refused = {"champion_before": "3", "decision": "refused", "elected": None}
     rows = [ledger(1), *(ledger(n, **refused) for n in (2, 3, 4))]
     found = recent_decisions(
-        table(tables.PROMOTION_LEDGER, *rows), HistoryParams(days=60, decisions=2, runs=10)
+        table(tables.PROMOTION_LEDGER, *rows), CHAMPION, HistoryParams(days=60, decisions=2, runs=10)
     )
     assert found["sequence"].tolist() == [4, 3, 1]
 

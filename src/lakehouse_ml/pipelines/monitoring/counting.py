@@ -21,8 +21,15 @@ from lakehouse_ml.lakehouse.column_counts import (
 )
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.frames import Row, records_of
 from lakehouse_ml.pipelines.monitoring.params import Params
-from lakehouse_ml.pipelines.monitoring.windows import Window, WindowParams, complete_windows, newest_days
+from lakehouse_ml.pipelines.monitoring.windows import (
+    Window,
+    WindowParams,
+    complete_windows,
+    midnight,
+    newest_days,
+)
 
 BASELINE, INPUT = "BASELINE", "INPUT"
 DAY = "predict_date"
@@ -54,13 +61,18 @@ class Span:
     log_type: str
     window: Window
 
+    @property
+    def granularity(self) -> str:
+        """Length of the window in words, as the vendor has it."""
+        return {1: "1 day", 7: "1 week"}.get(self.window.days, f"{self.window.days} days")
+
 
 @dataclass(frozen=True)
 class Counted:
     """What the features looked like.
 
     Attributes:
-        spans: Windows that are due, the training window first.
+        spans: Windows and days to be stored, the training window first.
         days: Counts by day and feature, of the windows due and of the newest days.
         edges: Inner bin edges by numeric feature.
     """
@@ -86,6 +98,8 @@ def count_days(
 ) -> Counted:
     """Every feature counted by day: of the windows that this champion version has no profile of, and lately.
 
+    Days that are on record are taken from there; no row of them is read again.
+
     Args:
         features: ``gold_features``, one row per key; reads predict_date and every feature.
         champion: Whose edges count; they are placed by its training window when it is first watched.
@@ -97,20 +111,31 @@ def count_days(
     Raises:
         ValueError: The training window has no rows.
     """
-    stored = stored_profiles(before, champion)
-    spans = due_spans(stored, champion, complete_windows(run.as_of, windows))
+    grid, lately = complete_windows(run.as_of, windows), newest_days(run.as_of, params.newest_days)
+    stored = stored_profiles(before, champion, min(grid[0].start, lately[0]))
+    spans, known = due_spans(stored, champion, grid), stored_days(stored)
     is_first = bool(spans) and spans[0].log_type == BASELINE
     edges = training_edges(features, champion, params) if is_first else stored_edges(stored)
-    lately = newest_days(run.as_of, params.newest_days)
-    wanted = (Window(lately[0], lately[-1] + timedelta(days=1)), *(span.window for span in spans))
-    return Counted(tuple(spans), counted_by_day(features, wanted, edges), edges)
+    new = [day for day in due_days(spans, lately) if day not in known]
+    wanted = [
+        *(day_window(day) for day in new),
+        *(span.window for span in spans if span.log_type == BASELINE),
+    ]
+    days = {**known, **counted_by_day(features, wanted, edges)}
+    over = (Span(INPUT, day_window(day)) for day in new if day < run.as_of.date() and windows.days > 1)
+    return Counted((*spans, *over), days, edges)
 
 
-def stored_profiles(profiles: DataFrame, champion: Watched) -> pd.DataFrame:
-    """Identity and edges of the profiles that a champion version has; ``window_start`` is UTC."""
-    mine = profiles.where(F.col("model_version") == champion.version)
-    start = F.col("window.start").alias("window_start")
-    return mine.select("log_type", start, "column_name", "data_type", "edges").toPandas()
+def stored_profiles(profiles: DataFrame, champion: Watched, since: date) -> pd.DataFrame:
+    """The training window's profile of a champion version, and those that begin on a day or later.
+
+    Returns:
+        Columns of ``ops.profile_metrics``, with window_start and window_end (UTC) for the window.
+    """
+    is_wanted = (F.col("log_type") == BASELINE) | (F.col("window.start") >= F.lit(midnight(since)))
+    mine = profiles.where((F.col("model_version") == champion.version) & is_wanted)
+    ends = (F.col(f"window.{end}").alias(f"window_{end}") for end in ("start", "end"))
+    return mine.select("*", *ends).drop("window").toPandas()
 
 
 def due_spans(stored: pd.DataFrame, champion: Watched, windows: Iterable[Window]) -> list[Span]:
@@ -119,10 +144,54 @@ def due_spans(stored: pd.DataFrame, champion: Watched, windows: Iterable[Window]
         Span(BASELINE, Window(champion.trained_from, champion.trained_until)),
         *(Span(INPUT, window) for window in windows),
     ]
-    done = {
-        (log, start.date()) for log, start in zip(stored["log_type"], stored["window_start"], strict=True)
-    }
-    return [span for span in wanted if (span.log_type, span.window.start) not in done]
+    ends = zip(stored["log_type"], stored["window_start"], stored["window_end"], strict=True)
+    done = {Span(log, Window(start.date(), end.date())) for log, start, end in set(ends)}
+    return [span for span in wanted if span not in done]
+
+
+def due_days(spans: Iterable[Span], lately: Iterable[date]) -> list[date]:
+    """The days that windows are put together from, and the newest ones, in order."""
+    inputs = (day for span in spans if span.log_type == INPUT for day in span.window.each_day())
+    return sorted({*inputs, *lately})
+
+
+def day_window(day: date) -> Window:
+    """The day as a window."""
+    return Window(day, day + timedelta(days=1))
+
+
+def stored_days(stored: pd.DataFrame) -> DayCounts:
+    """Counts by day and feature of the days on record."""
+    is_day = stored["window_end"] - stored["window_start"] == timedelta(days=1)
+    days: dict[date, dict[str, Counts]] = {}
+    for row in records_of(stored[is_day & (stored["log_type"] == INPUT) & (stored["data_type"] != "table")]):
+        days.setdefault(row["window_start"].date(), {})[row["column_name"]] = stored_counts(row)
+    return days
+
+
+def stored_counts(row: Row) -> Counts:
+    """Counts from a row of ``ops.profile_metrics``; means and spreads to the digits that are stored."""
+    count, nulls = int(row["count"]), int(row["num_nulls"])
+    if row["data_type"] == "string":
+        return Counts(count, nulls, items=items_of(row))
+    present = count - nulls - int(row["num_nan"])
+    return Counts(
+        count=count,
+        nulls=nulls,
+        nans=int(row["num_nan"]),
+        zeros=int(row["num_zeros"]),
+        mean=row["avg"] if present else 0.0,
+        deviation=row["stddev"] ** 2 * (present - 1) if present > 1 else 0.0,
+        smallest=row["min"] if present else np.inf,
+        largest=row["max"] if present else -np.inf,
+        bins=tuple(int(rows) for rows in row["bin_counts"]),
+        registers=bytes(row["distinct_sketch"]),
+    )
+
+
+def items_of(row: Row) -> dict[str, int]:
+    """Rows by value of a categorical column, from its row of ``ops.profile_metrics``."""
+    return {entry["item"]: int(entry["count"]) for entry in row["frequent_items"]}
 
 
 def stored_edges(stored: pd.DataFrame) -> Edges:

@@ -1,5 +1,6 @@
 """What every day's features and scores must keep, whatever the season: judged by plain facts, not by distances."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 from lakehouse_ml.lakehouse.column_counts import Counts
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.counting import BASELINE, Counted
+from lakehouse_ml.pipelines.monitoring.counting import BASELINE, Counted, items_of
 from lakehouse_ml.pipelines.monitoring.findings import Finding, Owners, Severity, owner_of
 from lakehouse_ml.pipelines.monitoring.frames import records_of, rows_of
 from lakehouse_ml.pipelines.monitoring.params import Params
@@ -37,6 +38,8 @@ class InvariantParams(Params):
         max_missing_points: Percentage points by which missing values may exceed those of the training window.
         max_usual_share: A feature with one value over a whole day stands still, unless more than this share of the
             training rows were in that value's bin.
+        still_features: So many features of a family must stand still on the same day, or all that it has: one alone may
+            do so by chance, as nobody cancels on a quiet day.
         min_score_spread: Standard deviation of a day's scores.
     """
 
@@ -45,6 +48,7 @@ class InvariantParams(Params):
     max_unseen_share: dict[str, float]
     max_missing_points: float = Field(gt=0, le=100)
     max_usual_share: float = Field(gt=0, lt=1)
+    still_features: int = Field(ge=1)
     min_score_spread: float = Field(gt=0, lt=0.5)
 
     def unseen_limit(self, feature: str) -> float:
@@ -121,7 +125,7 @@ def _broken(
 
 
 def _unseen(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) -> Iterator[tuple[str, str]]:
-    known = dict(usual["frequent_items"])
+    known = items_of(usual)
     new = {value: rows for value, rows in (counts.items or {}).items() if value not in known}
     share = sum(new.values()) / counts.present if counts.present else 0.0
     if share > params.unseen_limit(str(usual["column_name"])):
@@ -155,24 +159,39 @@ def score_breaches(resolved: pd.DataFrame, run: Run, params: InvariantParams) ->
 
 
 def invariant_alerts(
-    features: list[Breach], scores: list[Breach], *, families: Families, owners: Owners
+    features: list[Breach],
+    scores: list[Breach],
+    params: InvariantParams,
+    *,
+    families: Families,
+    owners: Owners,
 ) -> list[Finding]:
     """One finding per rule and feature family, with the features and the days in words.
 
     Args:
         features: Output of :func:`feature_breaches`.
         scores: Output of :func:`score_breaches`.
+        params: How many features must stand still together.
         families: Features by family.
         owners: Who answers.
     """
     family_of = {name: family for family, names in families.items() for name in names}
     groups: dict[tuple[str, str], list[Breach]] = {}
-    for breach in (*features, *scores):
+    for breach in (*_together(features, families, params), *scores):
         groups.setdefault((breach.rule, family_of.get(breach.feature, breach.feature)), []).append(breach)
     return [
         _finding(rule, family, sorted(group, key=lambda breach: (breach.day, breach.feature)), owners)
         for (rule, family), group in sorted(groups.items())
     ]
+
+
+def _together(features: list[Breach], families: Families, params: InvariantParams) -> list[Breach]:
+    """The breaches without features that stand still while the rest of their family moves."""
+    family_of = {name: family for family, names in families.items() for name in names}
+    still = Counter((b.day, family_of[b.feature]) for b in features if b.rule == "stands_still")
+    sizes = Counter(family_of[name] for name in family_of if name != "key")
+    alone = {place for place, count in still.items() if count < min(params.still_features, sizes[place[1]])}
+    return [b for b in features if b.rule != "stands_still" or (b.day, family_of[b.feature]) not in alone]
 
 
 def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) -> Finding:

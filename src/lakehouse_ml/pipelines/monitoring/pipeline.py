@@ -26,7 +26,12 @@ from lakehouse_ml.pipelines.monitoring.invariants import (
 )
 from lakehouse_ml.pipelines.monitoring.outcomes import outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import profile
-from lakehouse_ml.pipelines.monitoring.quality import measure_windows, resolve_predictions
+from lakehouse_ml.pipelines.monitoring.quality import (
+    measure_windows,
+    quality_standards,
+    record_windows,
+    resolve_predictions,
+)
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import report
 from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain
@@ -49,11 +54,12 @@ def _drift() -> list[Node]:
     counted = ["day_counts", "watched_champion", "before_ops_profile_metrics", "run"]
     profiled = ["ops_profile_metrics", "watched_champion", "before_ops_drift_metrics", "run"]
     params = ["params:monitoring.windows", "params:monitoring.profile"]
+    shown = ["table_versions", "params:monitoring.profile"]
     return [
         Node(watch_champion, "ml_champion", "watched_champion", name="watch_champion"),
         Node(count_days, [*due, *params], "day_counts", name="count_days"),
-        Node(profile, [*counted, "params:monitoring.profile"], "ops_profile_metrics", name="profile"),
-        Node(drift, profiled, "ops_drift_metrics", name="drift"),
+        Node(profile, [*counted, *shown], "ops_profile_metrics", name="profile"),
+        Node(drift, [*profiled, "params:monitoring.windows"], "ops_drift_metrics", name="drift"),
     ]
 
 
@@ -63,19 +69,14 @@ def _quality(use_case: UseCase) -> list[Node]:
     estimate = bound(estimate_windows, costs=use_case.costs)
     scored = ["ml_predictions", "gold_labels", "before_ops_quality_windows", "run"]
     params = ["params:monitoring.quality", "params:random_seed"]
+    stored, grid = "before_ops_quality_windows", "params:monitoring.windows"
+    held = ["resolved_predictions", "ml_evaluations", stored, "run", grid]
+    judged = ["resolved_predictions", "quality_standards", "run", *params]
     return [
-        Node(
-            func=resolve,
-            inputs=[*scored, "params:monitoring.windows"],
-            outputs="resolved_predictions",
-            name="resolve_predictions",
-        ),
-        Node(
-            func=measure,
-            inputs=["resolved_predictions", "ml_evaluations", "run", *params],
-            outputs="ops_quality_windows",
-            name="quality_windows",
-        ),
+        Node(resolve, [*scored, grid], "resolved_predictions", name="resolve_predictions"),
+        Node(quality_standards, held, "quality_standards", name="quality_standards"),
+        Node(measure, judged, "measured_windows", name="measure_windows"),
+        Node(record_windows, ["measured_windows", stored], "ops_quality_windows", name="quality_windows"),
         Node(
             func=estimate,
             inputs=["resolved_predictions", "run", "params:monitoring.quality"],
@@ -114,7 +115,7 @@ def _invariants(use_case: UseCase) -> list[Node]:
         Node(training_profile, profiled, "training_profile", name="training_profile"),
         Node(feature_breaches, [*seen, params], "feature_breaches", name="feature_breaches"),
         Node(score_breaches, [*scored, params], "score_breaches", name="score_breaches"),
-        Node(broken, breaches, "invariant_findings", name="invariant_alerts"),
+        Node(broken, [*breaches, params], "invariant_findings", name="invariant_alerts"),
         Node(outcomes, [*scored, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
     ]
 

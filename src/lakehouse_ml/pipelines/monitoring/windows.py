@@ -37,6 +37,15 @@ class Window:
     start: date
     end: date
 
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return (self.end - self.start).days
+
+    def each_day(self) -> list[date]:
+        """The days in order."""
+        return [self.start + timedelta(days=place) for place in range(self.days)]
+
 
 def complete_windows(as_of: datetime, params: WindowParams) -> list[Window]:
     """The newest windows that had ended by ``as_of`` (UTC), oldest first."""
