@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.counting import ProfileParams, count_days, training_edges
+from lakehouse_ml.pipelines.monitoring.counting import ProfileParams, count_days, items_of, training_edges
 from lakehouse_ml.pipelines.monitoring.history import (
     HistoryParams,
     recent_decisions,
@@ -132,7 +132,7 @@ def test_missing_values_zeros_constants_and_categories_are_counted(first_profile
     assert gaps["num_zeros"] == features_frame()["gaps"][:rows].eq(0).sum()
     assert sum(gaps["bin_counts"]) == rows - rows // 4
     assert (list(constant["edges"]), list(constant["bin_counts"])) == ([], [rows])
-    assert [tuple(entry) for entry in city["frequent_items"]] == [("a", 2 * rows // 5), ("b", rows // 5)]
+    assert items_of(city) == {"a": 2 * rows // 5, "b": rows // 5}
     assert (city["distinct_count"], city["num_nulls"]) == (3, rows // 5)
 
 
@@ -144,12 +144,16 @@ def test_a_week_is_put_together_from_its_days_on_record_without_reading_a_row(
     again = found.drop("run_id").toPandas().set_index("column_name").drop(columns="window")
     assert set(again["granularity"]) == {"1 week"}
     first = first_profiles.loc[("INPUT", pd.Timestamp(2013, 2, 11))].drop(columns="run_id")
+    figures = ("count", "num_nulls", "avg", "stddev", "min", "max", "median", "min_length")
     for name in ("jumps", "gaps", "constant", "city"):
-        for column in ("count", "num_nulls", "distinct_count", "avg", "stddev", "min", "max", "median"):
+        for column in figures:
             assert again.loc[name, column] == pytest.approx(first.loc[name, column], nan_ok=True), (
                 name,
                 column,
             )
+    assert again.loc["jumps", "distinct_count"] == first.loc["jumps", "distinct_count"]
+    # Days keep the most frequent values by name, so a week has those of its days.
+    assert items_of(again.loc["city"]) == items_of(first.loc["city"])
     assert list(again.loc["jumps", "bin_counts"]) == list(first.loc["jumps", "bin_counts"])
     assert list(again.loc["jumps", "edges"]) == list(first.loc["jumps", "edges"])
 
@@ -288,7 +292,7 @@ def test_a_replayed_file_counts_once_and_an_empty_one_is_not_news(table: Table) 
 
 
 def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:
-    refused = {"champion_before": "3", "decision": "refused", "elected": None}
+    refused = {"event": "decided", "champion_before": "3", "decision": "refused", "elected": None}
     rows = [ledger(1), *(ledger(n, **refused) for n in (2, 3, 4))]
     found = recent_decisions(
         table(tables.PROMOTION_LEDGER, *rows), CHAMPION, HistoryParams(days=60, decisions=2, runs=10)
