@@ -41,8 +41,9 @@ lint: env
 chaos: env ## Kill the loop N times at random points and compare the tables
 	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
 
-bench: env ## Compare a day on nine months of history with one on four
+bench: env ## Compare a day on nine months of history with one on four, and the server with the model itself
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_serving.py
 
 power: env ## Measure the monitor's false alarms and power on the lakehouse's days
 	$(BIN)/python tests/power.py

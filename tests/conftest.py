@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets.session import configure_spark, get_spark
+from processes import QUICK_TO_START
 
 if TYPE_CHECKING:
     from project_builders import Project
     from registry_builders import Stores
 
 CONF = Path(__file__).parent.parent / "conf"
+
+# How long an example takes says nothing on a machine that others use.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,13 +51,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
     warehouse = tmp_path_factory.mktemp("warehouse")
-    # Two of them fit beside a whole run of its own. A few rows are read sooner than code for them is compiled;
-    # the whole runs, in processes of their own, compile it.
+    # Two of them fit beside a whole run of its own.
     small = {
+        **QUICK_TO_START,
         "spark.driver.memory": "3g",
         "spark.sql.shuffle.partitions": "2",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     configure_spark({**conf, **small, "spark.sql.warehouse.dir": str(warehouse)})
     session = get_spark()

@@ -1,6 +1,7 @@
 """Synthetic histories for monitoring: eleven weeks of a champion, a drifting feature, a noisy source."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
 from lakehouse_ml.pipelines.monitoring.counting import bin_edges
 from lakehouse_ml.pipelines.monitoring.drift import drift_rows
+from lakehouse_ml.pipelines.monitoring.situation import QualityWindow, Situation, Training
 
 AS_OF = datetime(2013, 10, 1, tzinfo=UTC)
 MONDAY = date(2013, 9, 16)
@@ -193,6 +195,23 @@ def ledger_history() -> pd.DataFrame:
             ),
         ]
     )
+
+
+def situation(*violations: bool, **changes: Any) -> Situation:
+    """A young champion with a quiet past; windows are weeks, oldest first."""
+    windows = tuple(
+        QualityWindow((AS_OF - timedelta(days=7 * (len(violations) - n))).date(), bad)
+        for n, bad in enumerate(violations)
+    )
+    known = Situation(
+        champion="3",
+        as_of=AS_OF,
+        promoted_at=AS_OF - timedelta(days=20),
+        windows=windows,
+        trainings=(Training(4, AS_OF - timedelta(days=20)),),
+        new_labels=9_000,
+    )
+    return replace(known, **changes)
 
 
 def stage_history(runs: int = 6) -> pd.DataFrame:

@@ -131,7 +131,7 @@ def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind]:
     days = sorted(rows["predict_date"].unique())
     found = {d.name: rebuilt(d, context, run, days) for d in DAMAGES if d.records is not None}
     feed = Feed(
-        files=recent_files(catalog.load("ops_ingestion_log")),
+        files=recent_files(catalog.load("ops_ingestion_log"), run),
         rebuilt={name: frame for name, (frame, _) in found.items()},
         rejected={name: lines for name, (_, lines) in found.items()},
     )

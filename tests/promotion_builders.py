@@ -60,7 +60,7 @@ RULES = {
         "latency_ms_max": 500.0,
         "tolerance": 1e-9,
     },
-    "approval": {"required": False},
+    "approval": {"required": False, "shadow_rows_min": 0},
 }
 FEATURES = (("hour", "double"), ("wind_kn", "double"))
 DATA = DataRecord(

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from equality import assert_balanced, fingerprints
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.feed import Mess, feed_records, feed_window, publish
-from processes import finish, kill, project_at, start_run
+from processes import QUICK_TO_START, finish, kill, project_at, start_run
 
 UNTIL = pd.Timestamp("2013-01-04", tz="UTC")
 PIPELINES = ("--pipelines", "ingestion,feature_engineering")
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 
 def landed(folder: Path) -> Path:
-    project = project_at(folder)
+    project = project_at(folder, QUICK_TO_START)
     records = feed_records()
     list(publish(records, project / "data/01_raw/test", feed_window(records, None, UNTIL, "day"), Mess(7)))
     return project

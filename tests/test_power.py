@@ -80,7 +80,7 @@ def feed(rows: pd.DataFrame) -> Feed:
     """Delays in hours are never more than 15; delays in seconds are mostly out of bounds."""
     days = sorted(rows["predict_date"].unique())
     files = pd.DataFrame(
-        [file_row(name, day, 600, 0) for name in ("timetable", "movements", "weather") for day in days]
+        [file_row(contract.name, day, 600, 0) for contract in USE_CASE.sources for day in days]
     )
     truth = rows.set_index("key")[["is_resolved"]].assign(label=False)
     return Feed(

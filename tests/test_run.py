@@ -3,15 +3,19 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
 from nbclient import NotebookClient
 from pyspark.sql import SparkSession
 
 from equality import assert_balanced
+from lakehouse_ml.cli import cli
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
 from processes import ROOT, finish, project_at, start_run
 
@@ -96,6 +100,71 @@ def test_restricted_values_reach_no_report(loop: tuple[Path, str, str]) -> None:
     for path in (loop[0] / "data/reporting").rglob("*"):
         if path.is_file():
             assert not tails & set(re.findall(r"\bN[0-9A-Z]{4,5}\b", path.read_text(errors="replace"))), path
+
+
+@pytest.fixture
+def command(
+    spark: SparkSession, loop: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """``kedro <arguments> --env=test`` in the project of the loop."""
+    monkeypatch.chdir(loop[0])
+    monkeypatch.setenv("COLUMNS", "200")
+    metadata = bootstrap_project(ROOT)._replace(project_path=loop[0])
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, [*arguments, "--env", "test"], obj=metadata)
+
+    return call
+
+
+def test_a_score_is_explained_and_its_restricted_columns_are_masked(
+    spark: SparkSession, loop: tuple[Path, str, str], command: Callable[..., Result]
+) -> None:
+    key = table(spark, loop[0], "ml.predictions")["key"].iloc[-1]
+    explained = command("explain", "--flight", key)
+    assert explained.exit_code == 0, explained.output
+    assert "(the same when made again)" in explained.output
+    assert "Features" in explained.output
+    traced = command("lineage", "--prediction", key)
+    assert ".jsonl.gz" in traced.output
+    assert "version 1" in traced.output
+    assert not re.search(r"\bN[0-9]{2,3}[A-Z]{2}\b", explained.output + traced.output)
+
+
+def test_the_ledger_is_shown_and_verified(command: Callable[..., Result]) -> None:
+    shown = command("ledger", "show").output
+    assert "decided" in shown
+    assert "none → 1" in shown
+    verified = command("ledger", "verify")
+    assert verified.output.strip() == "2 rows: hashes, chain, alias and files agree"
+
+
+def test_no_training_starts_that_nobody_asked_for(command: Callable[..., Result]) -> None:
+    told = command("retrain")
+    assert told.exit_code == 0
+    assert "Nothing to train: no new model is due since 2013-02-24 00:00 UTC" in told.output.replace(
+        "\n", " "
+    )
+    assert command("ledger", "verify").output.startswith("2 rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("rollback", "--reason", "a try"), "No version was champion before"),
+        (("approve", "--version", "1", "--by", "me", "--note", "a try"), "Version 1 awaits no approval"),
+        (("explain", "--flight", "no such flight"), "no such flight"),
+        (("lineage", "--version", "7"), "7"),
+        (("lineage",), "give either --version or --prediction"),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_why_in_a_sentence(
+    command: Callable[..., Result], arguments: tuple[str, ...], told: str
+) -> None:
+    refused = command(*arguments)
+    assert refused.exit_code == 1
+    assert "Traceback" not in refused.output
+    assert told in refused.output
 
 
 def test_the_notebook_runs_through_the_catalog(

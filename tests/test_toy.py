@@ -1,16 +1,24 @@
 """Another use case through all stages: none of them knows about flights."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
+import requests
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from pyspark.sql import DataFrame, SparkSession
 
 import toy
+from lakehouse_ml.cli.retraining import answer_request
+from lakehouse_ml.lakehouse.tables import RETRAIN_DECISIONS
 from lakehouse_ml.pipelines import (
     evaluation,
     feature_engineering,
@@ -20,12 +28,15 @@ from lakehouse_ml.pipelines import (
     promotion,
     training,
 )
+from lakehouse_ml.pipelines.monitoring.frames import to_frame
+from lakehouse_ml.pipelines.monitoring.situation import read_decisions
 from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, predictions_of
 from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
 from lakehouse_ml.trace.rebuild import compared, features_again, training_rows
 from lakehouse_ml.trace.skew import Batch, compare, features_of_rows, late_files, sampled, served_batches
 from project_builders import Project
+from serving_builders import answering
 
 LOOP = (ingestion, feature_engineering, training, evaluation, promotion, inference, monitoring)
 DAILY = (ingestion, feature_engineering, inference, monitoring)
@@ -39,6 +50,7 @@ class Shop(Project):
         parameters = loader["parameters"]
         for stage in (parameters["monitoring"], parameters["promotion"]["rules"]):
             stage["data"]["max_hours"] = {"visits": 30, "sales": 30}
+        parameters["monitoring"]["data"]["no_fixed_time"] = []
         parameters["monitoring"]["drift"]["rules"][0] |= {
             "features": ["shop_name", "pages_seen"],
             "but_not": [],
@@ -179,3 +191,88 @@ def test_served_scores_are_the_same_when_made_again_from_the_versions_that_they_
 
 def at_version(project: Project, name: str, batch: Batch) -> DataFrame:
     return project.table(name, batch.run.versions[name])
+
+
+@pytest.fixture(scope="module")
+def answered(shop: tuple[Project, DataCatalog]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Everything that batch inference scored, with its features; and the server's answers to the same rows."""
+    project, catalog = shop
+    scored = project.table("ml.predictions").where("role = 'champion'").select("key", "score", "decision")
+    names = ["key", *toy.USE_CASE.feature_names]
+    rows = scored.join(project.table("gold.features").select(*names), "key").orderBy("key").toPandas()
+    said = {"dataframe_split": rows[names].to_dict(orient="split"), "client_request_id": "parity"}
+    with answering(toy.USE_CASE, catalog.load("model_registry"), project.landing) as url:
+        answer = requests.post(f"{url}/invocations", json=said, timeout=60).json()
+    return rows, pd.DataFrame(answer["predictions"])
+
+
+def test_batch_http_and_the_model_itself_give_the_same_scores(
+    shop: tuple[Project, DataCatalog], answered: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    champion, (batch, http) = shop[1].load("ml_champion"), answered
+    itself = champion.model.predict(batch[list(champion.feature_names)])
+    assert len(batch) > 1000
+    assert http["key"].tolist() == batch["key"].tolist()
+    assert np.abs(http["score"] - batch["score"]).max() <= 1e-12
+    assert np.abs(http["score"] - itself).max() <= 1e-12
+    assert http["decision"].tolist() == batch["decision"].tolist() == (itself >= champion.threshold).tolist()
+
+
+def test_requests_are_ingested_like_any_source_and_do_not_tell_the_time(
+    shop: tuple[Project, DataCatalog], answered: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    project, (batch, _) = shop[0], answered
+    now = project.rows("ops.runs", "as_of")[-1]
+    project.land(f"requests/{datetime.now(UTC):%Y-%m-%dT%H}-killed-0.jsonl.gz", '{"request_id": "cut o')
+    project.run(ingestion)
+    assert project.rows("ops.runs", "as_of")[-1] == now
+    found = project.table("silver.requests").orderBy("row_number").toPandas()
+    assert found["key"].tolist() == batch["key"].tolist()
+    assert found["score"].tolist() == batch["score"].tolist()
+    assert set(found["client_request_id"]) == {"parity"}
+    sent = pd.DataFrame([dict(features) for features in found["features"]])
+    assert sent["pages_seen"].map(json.loads).tolist() == batch["pages_seen"].tolist()
+    assert sent["shop_name"].tolist() == batch["shop_name"].tolist()
+    assert project.table("quarantine.lines").where("source = 'requests'").count() == 1
+
+
+def ask_for_training(catalog: DataCatalog) -> None:
+    """The decision that a controller would write, after the last one."""
+    (last,) = read_decisions(catalog.load("ops_retrain_decisions"))
+    assert last.outcome == "none"
+    request = asdict(last) | {
+        "sequence": 2,
+        "outcome": "requested",
+        "request_key": "k" * 64,
+        "run_id": "run-2",
+    }
+    before = catalog.load("before_ops_retrain_decisions")
+    catalog.save("ops_retrain_decisions", to_frame(before, [request], RETRAIN_DECISIONS))
+
+
+def test_a_request_starts_one_training_also_after_a_kill(shop: tuple[Project, DataCatalog]) -> None:
+    project, catalog = shop
+    trained: list[str] = []
+
+    def train() -> None:
+        trained.append("once")
+        with mlflow.start_run():
+            project.run(training, evaluation, promotion)
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    assert answer_request(catalog, train).startswith("Nothing to train: no new model is due since 2024-03-11")
+    ask_for_training(catalog)
+    with pytest.raises(KeyboardInterrupt):
+        answer_request(catalog, killed)
+    told = answer_request(catalog, train)
+    assert (
+        told == "Request kkkkkkkkkkkk is answered: row 3 of the ledger, refused, as of 2024-03-12 00:00 UTC"
+    )
+    again = answer_request(catalog, train)
+    assert again == (
+        "Nothing to train: request kkkkkkkkkkkk of 2024-03-11 00:00 UTC was answered: row 3 of the ledger, "
+        "refused, as of 2024-03-12 00:00 UTC"
+    )
+    assert trained == ["once"]

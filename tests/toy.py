@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -128,7 +129,10 @@ def labels(records: DataFrame) -> DataFrame:
 def logistic(params: Params, seed: int) -> Pipeline:
     """Logistic regression."""
     columns = make_column_transformer(
-        (StandardScaler(), make_column_selector(dtype_include="number")),
+        (
+            make_pipeline(SimpleImputer(), StandardScaler()),
+            make_column_selector(dtype_include="number"),
+        ),
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include="category")),
     )
     return make_pipeline(columns, LogisticRegression(C=params["C"], random_state=seed))

@@ -137,11 +137,19 @@ class Ask:
     run: Run
 
 
-def approve_version(version: str, ask: Ask, champions: Champions) -> Entry:
+def approve_version(
+    version: str, ask: Ask, champions: Champions, in_shadow: Callable[[str | None], str]
+) -> Entry:
     """Approve of exactly the evidence that the version was judged by, and make it champion.
 
+    Args:
+        version: Version that awaits its approval.
+        ask: Who approves, and why.
+        champions: Ledger and registry.
+        in_shadow: ``(champion's version) -> words``: how the version did beside it; raises where that forbids it.
+
     Raises:
-        LedgerError: Nothing awaits an approval, or what it rests on has changed.
+        LedgerError: Nothing awaits an approval, what it rests on has changed, or it did worse in shadow.
         RegistryError: The version is not what was judged.
     """
     ledger, registry = champions.ledger, champions.registry
@@ -161,7 +169,7 @@ def approve_version(version: str, ask: Ask, champions: Champions) -> Entry:
     registry.files(ModelReference(version, str(decided.model_digest)))
     approval = decided.followed_by(
         APPROVED,
-        [ask.reason],
+        [ask.reason, in_shadow(state.champion)],
         actor=ask.by,
         run_id=ask.run.run_id,
         as_of=ask.run.as_of,
@@ -171,21 +179,23 @@ def approve_version(version: str, ask: Ask, champions: Champions) -> Entry:
 
 
 def _awaiting(version: str, state: LedgerState) -> Entry:
-    """The decision that awaits an approval: the newest one on the version's model, and not answered yet."""
-    named = [e for e in state.entries if e.event == DECIDED and e.model_version == version]
-    digest = named[-1].model_digest if named else None
-    newest = (
-        [e for e in state.entries if e.event == DECIDED and e.model_digest == digest][-1:] if named else []
-    )
-    answered = {e.cause for e in state.entries if e.event == APPROVED}
-    if not newest or newest[0].decision != "awaiting_approval" or newest[0].sequence in answered:
-        open_ = [
-            str(e.model_version)
-            for e in state.entries
-            if e.decision == "awaiting_approval" and e.event == DECIDED and e.sequence not in answered
-        ]
-        raise LedgerError(f"Version {version} awaits no approval; {', '.join(open_) or 'no version'} does")
-    return newest[0]
+    """The decision on the version's model that awaits an approval."""
+    digests = {e.model_digest for e in state.entries if e.event == DECIDED and e.model_version == version}
+    found = [entry for entry in state.awaiting if entry.model_digest in digests]
+    if not found:
+        others = ", ".join(str(entry.model_version) for entry in state.awaiting) or "no version"
+        raise LedgerError(f"Version {version} awaits no approval; {others} does")
+    return found[0]
+
+
+def current_challengers(ledger: Ledger) -> list[ModelReference]:
+    """The versions that await an approval against the present champion, oldest first."""
+    state = ledger.state()
+    return [
+        ModelReference(str(entry.model_version), str(entry.model_digest))
+        for entry in state.awaiting
+        if entry.champion_before == state.champion
+    ]
 
 
 def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
@@ -206,9 +216,8 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     digest = None if target is None else state.digest_of(target)
     if target is None or digest is None:
         known = ", ".join(sorted({str(move.champion_after) for move in state.moves})) or "none yet"
-        raise LedgerError(
-            f"Version {target} was never champion, so there is no way back to it; champions were: {known}"
-        )
+        missing = f"Version {target} was never champion" if target else "No version was champion before"
+        raise LedgerError(f"{missing}, so there is no way back to it; champions were: {known}")
     reference = ModelReference(target, digest)
     if target == state.champion and registry.aliased() == reference:
         raise LedgerError(f"Version {target} is champion already")

@@ -147,6 +147,16 @@ class LedgerState:
         return waiting[-1] if waiting else None
 
     @property
+    def awaiting(self) -> tuple[Entry, ...]:
+        """The decisions that wait for an approval: the newest ones on their models, and not answered; oldest first."""
+        newest = {entry.model_digest: entry for entry in self.entries if entry.event == DECIDED}
+        answered = {entry.cause for entry in self.entries if entry.event == APPROVED}
+        waiting = (entry for entry in newest.values() if entry.decision == "awaiting_approval")
+        return tuple(
+            sorted((e for e in waiting if e.sequence not in answered), key=lambda entry: entry.sequence)
+        )
+
+    @property
     def judged_until(self) -> date | None:
         """Day after the newest holdout day that promoted a model; None: no promotion yet."""
         days = [e.holdout_end for e in self.entries if e.decision == "promoted" or e.event == APPROVED]

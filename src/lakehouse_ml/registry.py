@@ -1,6 +1,6 @@
 """The model registry: the only module that talks to it, and the only one that moves an alias."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -137,6 +137,18 @@ class Registry:
             found = self._client.get_model_version(self.name, version)
         return self._reference(found)
 
+    def newest_version(self) -> str:
+        """The version that was registered last.
+
+        Raises:
+            RegistryError: There is none yet, or the registry cannot be reached.
+        """
+        with reaching(f"{self.name} at {self.registry_uri}"):
+            found = [int(version.version) for version in self._search()]
+        if not found:
+            raise RegistryError(f"{self.name} has no version yet: run `kedro run --pipelines retrain`")
+        return str(max(found))
+
     def register(self, logged: LoggedModel, tags: Mapping[str, str], description: str) -> ModelReference:
         """The version that holds the logged model: the one it has already, or a new one.
 
@@ -188,13 +200,16 @@ class Registry:
                 raise
 
     def _find_registered(self, logged: LoggedModel) -> ModelVersion | None:
-        for version in self._client.search_model_versions(f"name='{self.name}'"):
+        for version in self._search():
             # Unity Catalog's search leaves the tags out: ask for each version of this very run.
             if version.run_id == logged.run_id:
                 found = self._client.get_model_version(self.name, version.version)
                 if found.tags.get(DIGEST_TAG) == logged.digest:
                     return found
         return None
+
+    def _search(self) -> Iterable[ModelVersion]:
+        return self._client.search_model_versions(f"name='{self.name}'")
 
     def point(self, version: str, alias: str = CHAMPION) -> None:
         """Let the alias name the version; only promotion may."""

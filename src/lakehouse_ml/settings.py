@@ -2,7 +2,7 @@
 
 from kedro.config import OmegaConfigLoader
 
-from lakehouse_ml.hooks import EventLogHooks, ProgressHooks, SessionHooks
+from lakehouse_ml.hooks import AlertRouteHooks, EventLogHooks, ProgressHooks, SessionHooks
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -16,4 +16,5 @@ CONFIG_LOADER_ARGS = {
 # A run sends nothing anywhere.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
-HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks())
+# The last one is asked first.
+HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks(), AlertRouteHooks())

@@ -10,6 +10,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_ml.lakehouse.contract import Contract
+from lakehouse_ml.lakehouse.tables import PLATFORM_SOURCES
 
 Params = Mapping[str, Any]
 
@@ -150,6 +151,11 @@ class UseCase:
     def entities(self) -> str:
         """Name of the spine's table in gold."""
         return self.spine.contract.name
+
+
+def landed_sources(use_case: UseCase) -> tuple[Contract, ...]:
+    """Every source that ingestion takes: the use case's own, then those that the platform lands."""
+    return (*use_case.sources, *PLATFORM_SOURCES)
 
 
 def bound(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:

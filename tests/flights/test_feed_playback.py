@@ -169,7 +169,7 @@ def test_a_killed_call_leaves_whole_files_only_and_the_next_one_completes_them(
 
 @pytest.mark.parametrize("every", ["day", "hour"])
 @pytest.mark.parametrize("mess", [None, BUSY])
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ends=st.lists(HOURS, min_size=2, max_size=4, unique=True).map(sorted))
 def test_calls_that_follow_one_another_equal_one_call(weeks, tree, tmp_path_factory, every, mess, ends):
     thin = {source: records.iloc[::5] for source, records in weeks.items()}

@@ -66,3 +66,30 @@ def test_a_second_run_is_refused_while_another_process_holds_the_lock_and_free_o
 def test_a_released_lock_can_be_taken_again(tmp_path):
     take_lock(tmp_path).release()
     take_lock(tmp_path).release()
+
+
+TRY = """
+import sys
+from pathlib import Path
+from lakehouse_ml.hooks.session import RunLockedError, take_lock
+try:
+    take_lock(Path(sys.argv[1]))
+    print("taken")
+except RunLockedError:
+    print("refused")
+"""
+
+
+def tried_by_another_process(folder) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", TRY, str(folder)], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_command_keeps_the_lock_when_the_run_that_it_started_ends(tmp_path):
+    command, run = take_lock(tmp_path), take_lock(tmp_path)
+    run.release()
+    assert tried_by_another_process(tmp_path) == "refused"
+    command.release()
+    assert tried_by_another_process(tmp_path) == "taken"

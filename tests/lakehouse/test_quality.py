@@ -23,6 +23,7 @@ READINGS = source_contract(
         Column("count", "int", "Events", rule="count >= 0"),
         Column("level", "double", "Level", required=False),
         Column("note", "string", "Remark", required=False),
+        Column("tags", "map<string,string>", "Further values by name", required=False),
     ),
     rules=(
         Rule("level_of_busy", "count < 100 OR level > 1"),
@@ -35,6 +36,7 @@ GOOD = {
     "count": 3,
     "level": 0.5,
     "note": "calm",
+    "tags": {"height": 1.5},
     "published_at": "2013-01-01T11:00:00Z",
 }
 
@@ -56,6 +58,9 @@ LINES: dict[str, tuple[str, list[str]]] = {
     "optional field null": (good(note=None), []),
     "optional field missing": (without("note"), []),
     "text that looks nested": (good(note="[calm]"), []),
+    "values by name": (good(tags={"a": 1e-05, "b": None, "c": "[x]"}), []),
+    "text for values by name": (good(tags="calm"), ["tags_type"]),
+    "list for values by name": (good(tags=["calm"]), ["tags_type"]),
     "unknown field": (good(colour="red"), []),
     "warned": (good(count=60), []),
     "microsecond": (good(published_at="2013-01-01T11:00:00.000001Z"), []),
@@ -161,6 +166,12 @@ def test_every_line_is_there_as_it_landed_with_its_place(checked):
 def test_a_sound_line_is_typed(checked):
     row = checked["sound"]
     assert (row["sensor"], row["count"], row["level"], row["note"]) == ("A", 3, 0.5, "calm")
+
+
+def test_values_by_name_are_the_same_values(checked):
+    # Spark may write a number in other digits: 1.0E-5.
+    tags = checked["values by name"]["tags"]
+    assert (float(tags.pop("a")), tags) == (1e-05, {"b": None, "c": "[x]"})
 
 
 def test_the_same_record_has_one_revision_however_it_is_written(checked):

@@ -34,6 +34,7 @@ CHAMPION = Champion(
     feature_fingerprint="f" * 64,
     feature_names=("hour", "wind_kn"),
 )
+FOUR_WEEKS = DueParams(lookback_days=28)
 # Key, hours before the run's now, the feature hour.
 FLIGHTS = (("recent", 1, 3.0), ("now", 0, 6.0), ("last week", 7 * 24, 5.0), ("late", 9, 9.0))
 TOO_EARLY = ("trained on", 29 * 24, 1.0)
@@ -52,7 +53,7 @@ class Stage:
     def __init__(self, spark, folder) -> None:
         self.spark, self.folder = spark, folder
 
-    def run(self, frame=None, run=RUN, champion=CHAMPION) -> None:
+    def run(self, frame=None, run=RUN, champion=CHAMPION, challengers=(), params=FOUR_WEEKS) -> None:
         frame = gold(self.spark) if frame is None else frame
         frames = {
             "gold_flights": frame.select("key", "predict_at", "predict_date"),
@@ -60,8 +61,9 @@ class Stage:
         }
         memory = {
             "ml_champion": champion,
+            "ml_challengers": list(challengers),
             "run": run,
-            "params:inference.due": DueParams(lookback_days=28),
+            "params:inference.due": params,
             "table_versions": {"gold.features": 7, "gold.flights": 8},
         }
         catalog = DataCatalog(
@@ -113,9 +115,37 @@ def test_scores_what_is_due_once_and_what_comes_due_later(stage):
     assert models == {"recent": "3", "now": "3", "last week": "3", "late": "3", "not due yet": "4"}
 
 
+def test_challengers_score_in_shadow_whatever_the_champion_has_scored_and_backfills_are_marked(stage):
+    stage.run()
+    challenger = replace(CHAMPION, version="5", digest="b" * 64, model=constant(0.25))
+    stage.run(challengers=[challenger])
+    shadow = stage.table().load().where("role = 'challenger'").collect()
+    assert {(row["key"], row["model_version"], row["score"]) for row in shadow} == {
+        (key, "5", 0.25) for key, _, _ in FLIGHTS
+    }
+    days = DueParams(lookback_days=28, first_day=date(2013, 9, 1), last_day=date(2013, 9, 25))
+    for _ in range(2):
+        version = stage.version
+        stage.run(params=days)
+    assert stage.version == version
+    rows = stage.table().load().where("model_version = '3'").collect()
+    assert {row["key"]: row["role"] for row in rows} == {
+        **{key: "champion" for key, _, _ in FLIGHTS},
+        "trained on": "in_sample",
+    }
+
+
+def test_the_champion_has_scored_before_a_challenger_fails(stage):
+    broken = replace(CHAMPION, version="5", model=constant(7.0))
+    with pytest.raises(Exception, match="No probability for"):
+        stage.run(challengers=[broken])
+    assert len(stage.scores) == len(FLIGHTS)
+
+
 def scored(frame, features=None, champion=CHAMPION):
-    due = frame.select("key", "predict_at", "predict_date")
-    (predictions,) = score_due(due, features or frame, champion, RUN, {"gold.features": 1})
+    constants = {"role": F.lit("champion"), "model_version": F.lit(champion.version)}
+    due = frame.select("key", "predict_at", "predict_date").withColumns(constants)
+    (predictions,) = score_due(due, features or frame, champion, (), RUN, {"gold.features": 1})
     return predictions.collect()
 
 
@@ -138,8 +168,8 @@ def test_something_due_without_features_raises_with_the_key(spark):
 
 def test_features_that_the_champion_reads_and_gold_lacks_raise_by_name(spark):
     frame = gold(spark, FLIGHTS[:1]).drop("wind_kn")
-    with pytest.raises(ContractError, match="lacks wind_kn, which champion version 3 reads"):
-        list(score_due(frame, frame, CHAMPION, RUN, {"gold.features": 1}))
+    with pytest.raises(ContractError, match="lacks wind_kn, which version 3 reads"):
+        list(score_due(frame, frame, CHAMPION, (), RUN, {"gold.features": 1}))
 
 
 def constant(score: float) -> LinearRegression:

@@ -14,8 +14,8 @@ from lakehouse_ml.pipelines.monitoring.alerts import (
     quality_alerts,
     retrain_alerts,
 )  # fmt: skip
-from lakehouse_ml.pipelines.monitoring.findings import Finding, open_alerts
-from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision, RetrainParams, decide_retrain
+from lakehouse_ml.pipelines.monitoring.findings import Finding, found_alerts
+from lakehouse_ml.pipelines.monitoring.retrain import Reason, RetrainDecision
 from monitoring_builders import (
     AS_OF,
     CHAMPION,
@@ -26,13 +26,12 @@ from monitoring_builders import (
     drift_history,
     file_history,
     file_row,
-    ledger_history,
     params,
     quality_history,
     shipped,
 )  # fmt: skip
 
-DATA = DataParams(**params("data"))
+DATA = DataParams(**{**params("data"), "no_fixed_time": ("planes",)})
 RULE = DriftRule(name="shift", metric="population_stability_index", reference="BASELINE", at_least=0.25)
 
 
@@ -91,6 +90,18 @@ def test_a_broken_newest_window_is_critical_and_a_healed_one_is_not() -> None:
     assert not quality_alerts(quality_history(True, version="2"), CHAMPION, owners=OWNERS)
 
 
+def test_weeks_of_broken_windows_are_one_alert_and_the_next_time_is_another() -> None:
+    def failing(history: pd.DataFrame) -> Finding:
+        return quality_alerts(history, CHAMPION, owners=OWNERS)[0]
+
+    weeks = quality_history(False, True, True, False, True)
+    first, second, other = failing(weeks[:2]), failing(weeks[:3]), failing(weeks)
+    assert first.alert_id == second.alert_id != other.alert_id
+    assert "failing since 2013-08-26" in second.reason
+    also = weeks[:3].assign(broken_rules=[[], ["auc_floor"], ["auc_floor", "precision_floor"]])
+    assert failing(also).alert_id != second.alert_id, "another rule is news"
+
+
 def found_in(files: pd.DataFrame, **changes: Any) -> list[Finding]:
     limits = DATA.model_copy(update=changes)
     return data_alerts(files, RUN, limits, sources=SOURCES, owners=OWNERS)
@@ -110,6 +121,27 @@ def test_a_source_that_stopped_is_critical_until_it_comes_back() -> None:
     assert "96 h old (at most 30 h)" in found.reason
 
 
+def test_a_source_that_stays_late_is_one_alert_whatever_its_age() -> None:
+    files = file_history()
+    ids = set()
+    for day in (26, 27, 28):
+        behind = (files["source"] == "weather") & (files["day"] >= date(2013, 9, day))
+        ids |= {found.alert_id for found in found_in(files[~behind])}
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_source_is_missed_when_it_never_landed(source: str) -> None:
+    files = file_history()
+    (found,) = found_in(files[files["source"] != source])
+    assert (found.rule, found.severity, found.subject, found.about) == (
+        "freshness",
+        "critical",
+        source,
+        "data",
+    )
+
+
 def test_a_file_without_data_does_not_make_a_source_fresh() -> None:
     files = file_history()
     empty = (files["source"] == "weather") & (files["day"] >= date(2013, 9, 28))
@@ -119,7 +151,7 @@ def test_a_file_without_data_does_not_make_a_source_fresh() -> None:
 def test_a_source_that_never_landed_is_reported() -> None:
     files = file_history()
     (found,) = found_in(files[files["source"] != "movements"])
-    assert found.reason == "movements: no data at all (at most 30 h)"
+    assert found.reason == "movements: no data at all"
 
 
 def test_snapshots_without_a_limit_never_grow_late() -> None:
@@ -127,9 +159,11 @@ def test_snapshots_without_a_limit_never_grow_late() -> None:
     assert not [f for f in found_in(file_history()) if f.subject == "planes"]
 
 
-def test_a_limit_for_an_unknown_source_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="max_hours names wether; the sources are timetable"):
-        found_in(file_history(), max_hours={"wether": 3.0})
+def test_limits_that_miss_a_source_or_name_none_are_refused_by_name() -> None:
+    with pytest.raises(
+        ValueError, match=r"does not name weather; names twice planes; .* none such, wether; the so"
+    ):
+        found_in(file_history(), max_hours={"timetable": 9, "movements": 9, "wether": 3.0, "planes": 9})
 
 
 def test_a_day_with_too_many_rejects_warns_once_and_an_old_one_does_not() -> None:
@@ -147,15 +181,36 @@ def test_a_file_rejected_as_a_whole_is_critical() -> None:
     assert (found.rule, found.severity) == ("unreadable_file", "critical")
 
 
-def retrain(*violations: bool) -> RetrainDecision:
-    limits = RetrainParams(**params("retrain"))
-    return decide_retrain(quality_history(*violations), ledger_history(), CHAMPION, RUN, limits)
+def test_what_is_wrong_with_the_data_says_so_and_everything_else_is_about_the_model() -> None:
+    files = file_history(weather=9)
+    bad = file_row("movements", date(2013, 9, 29), 1, 1, unreadable=1)
+    found = found_in(pd.concat([files[files["source"] != "planes"], pd.DataFrame([bad])]))
+    assert {f.rule for f in found} == {"freshness", "rejected_lines", "unreadable_file"}
+    assert {f.about for f in found} == {"data"}
+    assert {f.about for f in quality_alerts(quality_history(True), CHAMPION, owners=OWNERS)} == {"model"}
+    gone = windows(0.1).assign(percent_null_delta=75.0)
+    shift, missing = DriftParams(**shipped("drift")).rules
+    assert [(f.about, f.owner) for f in drifted(gone, shift, missing)] == [("data", "data engineering")]
 
 
-def test_the_retrain_decision_is_on_record_either_way() -> None:
-    due, keep = (retrain_alerts(retrain(*v), owners=OWNERS)[0] for v in ((True, True), (False, False)))
-    assert (due.rule, due.severity, due.reason[:8]) == ("retrain", "warning", "retrain:")
-    assert (keep.rule, keep.severity, keep.reason[:5]) == ("retrain", "info", "keep:")
+def retraining(is_asked: bool, held_by: str = "", key: str = "k1") -> list[Finding]:
+    reasons = (Reason("quality", is_asked, "2 of 5 windows"),)
+    holds = tuple(Reason(code, code == held_by, f"{code} in words") for code in ("data_alert", "cooldown"))
+    return retrain_alerts(RetrainDecision("3", reasons, holds, key, 4), owners=OWNERS)
+
+
+def test_a_request_and_a_training_held_back_are_alerts_and_no_need_is_none() -> None:
+    assert not retraining(False)
+    (asked,), (held,) = retraining(True), retraining(True, "cooldown")
+    assert (asked.rule, asked.severity, asked.owner) == ("retrain", "warning", "data science")
+    assert asked.reason == "a new model is due: 2 of 5 windows; `kedro retrain` trains it"
+    assert held.reason == "a new model is due: 2 of 5 windows; held back: cooldown in words"
+
+
+def test_each_request_is_an_alert_and_what_holds_back_is_one_while_it_does() -> None:
+    assert retraining(True)[0].alert_id != retraining(True, key="k2")[0].alert_id
+    held, later = retraining(True, "cooldown"), retraining(True, "cooldown", key="k2")
+    assert held[0].alert_id == later[0].alert_id != retraining(True, "data_alert")[0].alert_id
 
 
 def test_every_alert_has_an_owner_or_is_refused() -> None:
@@ -168,10 +223,10 @@ def test_every_alert_has_an_owner_or_is_refused() -> None:
 def test_open_alerts_are_listed_once_the_most_urgent_first() -> None:
     first = Finding("a", "warning", "x", "r", "o", "e")
     worst = Finding("z", "critical", "x", "r", "o", "e")
-    found = open_alerts(RUN, [first, worst], [first])
+    found = found_alerts([first, worst], [first])
     assert found["severity"].tolist() == ["critical", "warning"]
     assert found["alert_id"].str.len().eq(64).all()
-    assert open_alerts(RUN, []).empty
+    assert found_alerts([]).empty
 
 
 def test_words_change_nothing_about_which_finding_it_is() -> None:
@@ -193,4 +248,4 @@ def test_the_shipped_drift_rules_watch_what_is_planned_and_leave_the_weather_alo
 
 
 def test_every_shipped_limit_names_a_source_of_the_use_case() -> None:
-    assert set(DATA.max_hours) <= {contract.name for contract in USE_CASE.sources}
+    DataParams(**shipped("data")).check_sources([contract.name for contract in USE_CASE.sources])

@@ -13,6 +13,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pyspark.sql import SparkSession
 
+from lakehouse_ml.datasets.alert_routes import AlertRoutes
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring import create_pipeline
@@ -20,6 +21,7 @@ from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
 from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams
 from lakehouse_ml.pipelines.monitoring.invariants import InvariantParams
+from lakehouse_ml.pipelines.monitoring.lifecycle import AlertParams
 from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams
 from lakehouse_ml.pipelines.monitoring.report import ReportParams
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainParams
@@ -45,7 +47,13 @@ from monitoring_rows import (
     table_maker,
 )
 
-WRITTEN = (tables.PROFILE_METRICS, tables.DRIFT_METRICS, tables.QUALITY_WINDOWS, tables.ALERTS)
+WRITTEN = (
+    tables.PROFILE_METRICS,
+    tables.DRIFT_METRICS,
+    tables.QUALITY_WINDOWS,
+    tables.ALERTS,
+    tables.RETRAIN_DECISIONS,
+)
 
 
 def use_case() -> Any:
@@ -60,7 +68,7 @@ def use_case() -> Any:
 MODELS = {
     "windows": WindowParams, "profile": ProfileParams, "drift": DriftParams, "retrain": RetrainParams,
     "invariants": InvariantParams, "outcomes": OutcomeParams,
-    "history": HistoryParams, "report": ReportParams, "summary": SummaryParams,
+    "history": HistoryParams, "report": ReportParams, "summary": SummaryParams, "alerts": AlertParams,
 }  # fmt: skip
 
 
@@ -74,7 +82,15 @@ def run_once(spark: SparkSession, folder: Path) -> None:
     text = Path("conf/base/catalog_monitoring.yml").read_text()
     text = text.replace("${globals:reporting_root}/${globals:catalog}", str(folder / "reporting"))
     pages = {name: entry for name, entry in yaml.safe_load(text).items() if not name.startswith("_")}
+    del pages["alert_messages"]
     catalog = DataCatalog.from_config(pages)
+    catalog["alert_messages"] = AlertRoutes(
+        environment="toys",
+        routes=["file"],
+        file=str(folder / "alerts.jsonl"),
+        webhook={"variable": "NONE", "timeout_seconds": 1, "retries": 0, "backoff_seconds": 0},
+        told=str(folder / "told_alerts.json"),
+    )
     for name, value in inputs(spark, table_maker(spark)).items():
         catalog[name] = MemoryDataset(value, copy_mode="assign")
     for contract in WRITTEN:
@@ -95,11 +111,12 @@ def inputs(spark: SparkSession, table: Table) -> dict[str, Any]:
             tables.PREDICTIONS, *predictions_of(frame), *predictions_of(frame, role="challenger", run_id="run-0")
         ),
         "ops_ingestion_log": table(tables.INGESTION_LOG, logged("weather/a", date(2013, 2, 20))),
+        "ops_runs": table(tables.RUNS, {"run_id": "run-1", "as_of": AS_OF}),
         "ops_promotion_ledger": table(tables.PROMOTION_LEDGER, ledger(1)),
         "before_ops_event_log": table(tables.EVENT_LOG, event("run-0", 1, "monitoring", 1)),
         **{f"params:monitoring.{group}": model(**params(group)) for group, model in MODELS.items()},
         "params:monitoring.quality": QualityParams(**{**params("quality"), "min_positives": 50, "draws": 100}),
-        "params:monitoring.data": DataParams(**{**params("data"), "max_hours": {"weather": 30}}),
+        "params:monitoring.data": DataParams(**{**params("data"), "max_hours": {"weather": 30}, "no_fixed_time": ()}),
         "params:random_seed": 1, "table_versions": {"gold.features": 4},
     }  # fmt: skip
 
@@ -132,6 +149,22 @@ def test_the_planted_jump_is_found_and_only_warned_of(folder: Path) -> None:
     assert set(drifted["severity"]) == {"warning"}
 
 
+def test_each_alert_is_told_after_its_row_is_committed(folder: Path) -> None:
+    told = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]
+    alerts = loaded(folder, "alerts")
+    rows = set(zip(alerts["alert_id"], alerts["sequence"], strict=True))
+    assert {(message["alert_id"], message["sequence"]) for message in told} == rows
+    assert len(told) == len(rows)
+
+
+def test_a_training_that_is_due_waits_for_labels_on_record(folder: Path) -> None:
+    (decision,) = loaded(folder, "retrain_decisions").to_dict("records")
+    assert (decision["outcome"], decision["model_version"], decision["sequence"]) == ("held_back", "3", 1)
+    assert (list(decision["reasons"]), list(decision["held_back_by"])) == (["schedule"], ["few_labels"])
+    (alert,) = loaded(folder, "alerts").query("rule == 'retrain'").to_dict("records")
+    assert "held back: 719 new labels" in alert["reason"]
+
+
 def test_only_the_window_whose_truth_is_in_is_measured(folder: Path) -> None:
     windows = loaded(folder, "quality_windows")
     assert windows["window_start"].tolist() == [date(2013, 2, 4)]
@@ -151,6 +184,8 @@ def test_page_plots_and_summary_are_written(folder: Path) -> None:
 
 def test_running_again_adds_nothing_and_draws_the_same_page(spark: SparkSession, folder: Path) -> None:
     before, page = versions(folder), (folder / "reporting" / "report.html").read_text()
+    told = (folder / "alerts.jsonl").read_text()
     run_once(spark, folder)
     assert versions(folder) == before
+    assert (folder / "alerts.jsonl").read_text() == told
     assert (folder / "reporting" / "report.html").read_text() == page

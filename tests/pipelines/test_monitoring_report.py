@@ -1,25 +1,30 @@
 import json
 import re
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
+from lakehouse_ml.lakehouse.tables import ALERTS
 from lakehouse_ml.pipelines.monitoring import alerts as rules
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
-from lakehouse_ml.pipelines.monitoring.findings import open_alerts
+from lakehouse_ml.pipelines.monitoring.findings import found_alerts
 from lakehouse_ml.pipelines.monitoring.flow_plots import plot_data_flow, plot_stages
 from lakehouse_ml.pipelines.monitoring.headline import Standing, take_standing
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams, stage_totals
+from lakehouse_ml.pipelines.monitoring.lifecycle import open_alerts
 from lakehouse_ml.pipelines.monitoring.page import Column, Html, folded, table
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import ReportParams, report
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainParams, decide_retrain
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
+from lakehouse_ml.pipelines.monitoring.situation import Past, Training, take_situation
 from lakehouse_ml.pipelines.monitoring.summary import SummaryParams, render_summary, summarise
 from lakehouse_ml.pipelines.monitoring.tables import report_tables
 from monitoring_builders import (
+    AS_OF,
     CHAMPION,
     OWNERS,
     RUN,
@@ -34,7 +39,7 @@ from monitoring_builders import (
 )  # fmt: skip
 
 DRIFT = rules.DriftParams(**params("drift"))
-DATA = rules.DataParams(**params("data"))
+DATA = rules.DataParams(**{**params("data"), "no_fixed_time": ("planes",)})
 HISTORY = HistoryParams(**params("history"))
 
 
@@ -56,22 +61,22 @@ def first_run() -> dict[str, pd.DataFrame]:
 
 
 def stand(known: dict[str, pd.DataFrame]) -> Standing:
-    decision = decide_retrain(
-        known["quality"], known["ledger"], CHAMPION, RUN, RetrainParams(**params("retrain"))
-    )
-    alerts = open_alerts(
-        RUN,
+    findings = (
         rules.drift_alerts(known["drift"], rules.DriftParams(**params("drift")), owners=OWNERS),
         rules.quality_alerts(known["quality"], CHAMPION, owners=OWNERS),
         rules.data_alerts(known["files"], RUN, DATA, sources=SOURCES, owners=OWNERS),
-        rules.retrain_alerts(decision, owners=OWNERS),
     )
+    past = Past((Training(4, AS_OF - timedelta(days=20)),), (), new_labels=9_000)
+    known_now = take_situation(CHAMPION, RUN, known["ledger"], known["quality"], past, *findings)
+    decision = decide_retrain(known_now, RetrainParams(**params("retrain")))
+    found = found_alerts(*findings, rules.retrain_alerts(decision, owners=OWNERS))
+    alerts = open_alerts(found, pd.DataFrame(columns=list(ALERTS.names)), RUN)
     return take_standing(CHAMPION, known["quality"], known["files"], alerts, decision, DATA)
 
 
 def page(known: dict[str, pd.DataFrame]) -> str:
     standing = stand(known)
-    tables = report_tables(standing.alerts, known["files"], known["ledger"], known["stages"], RUN, DATA)
+    tables = report_tables(standing, known["files"], known["ledger"], known["stages"], RUN, DATA)
     figures = (
         plot_quality(known["quality"], estimated_windows(), QualityParams(**params("quality"))),
         plot_drift(known["drift"], DRIFT),
@@ -104,7 +109,18 @@ def test_a_failing_model_is_said_in_the_first_sentence() -> None:
     html = page(histories(quality=quality_history(True, True)))
     assert "Champion 3 breaks quality rules" in seen(html)
     assert "A new model is due." in seen(html)
+    assert "2 of the last 2 complete windows break quality rules" in seen(html)
     assert 'class="verdict critical"' in html
+
+
+def test_a_training_held_back_is_shown_with_what_holds_it() -> None:
+    files = file_history()
+    silent = files[(files["source"] != "weather") | (files["day"] < date(2013, 9, 27))]
+    text = seen(page(histories(quality=quality_history(True, True), files=silent)))
+    assert "A new model is due, and held back (data_alert)." in text
+    assert "data alert holds back freshness weather: bad data is no drift" in text
+    assert "quality asks for a new model 2 of the last 2" in text
+    assert "cooldown lets pass the last training was 20.0 days ago" in text
 
 
 def test_the_page_shows_every_part_with_its_numbers() -> None:
@@ -237,7 +253,22 @@ def test_the_summary_is_plain_json_with_the_decision_and_the_models() -> None:
     assert found["models"]["baseline"]["roc_auc"] == {"value": 0.75, "low": 0.73, "high": 0.77}
     assert found["models"]["challenger"]["roc_auc"]["low"] is None
     assert found["decision"]["decision"] == "refused"
-    assert not found["retrain"]["is_due"]
+    assert found["retrain"]["outcome"] == "none"
+
+
+def test_the_terminal_shows_a_request_with_its_reasons_and_what_holds_it_back() -> None:
+    def shown(known: dict[str, pd.DataFrame]) -> str:
+        console = Console(width=200)
+        with console.capture() as capture:
+            console.print(render_summary(json.loads(json.dumps(summary(known, EVALUATION)))))
+        return capture.get()
+
+    failing = histories(quality=quality_history(True, True))
+    asked, held = shown(failing), shown({**failing, "files": file_history().iloc[:0]})
+    assert "Retrain: requested, `kedro retrain` trains it" in asked
+    assert "2 of the last 2 complete windows break quality rules" in asked
+    assert "Retrain: held back" in held
+    assert "held back: freshness timetable, freshness movements" in held
 
 
 @pytest.mark.parametrize("known", [histories(), first_run()], ids=["later", "first"])

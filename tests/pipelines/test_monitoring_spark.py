@@ -272,7 +272,7 @@ def test_the_first_holdout_of_a_model_counts(table: Table) -> None:
     assert holdout_intervals(table(tables.EVALUATIONS, *rows)) == {"digest": {"brier_loss": (0.2, 0.4)}}
 
 
-def test_a_replayed_file_counts_once_and_an_empty_one_is_not_news(table: Table) -> None:
+def test_a_replayed_file_counts_once_and_neither_an_empty_nor_a_later_one_is_news(table: Table) -> None:
     day = date(2013, 2, 18)
     files = recent_files(
         table(
@@ -281,7 +281,9 @@ def test_a_replayed_file_counts_once_and_an_empty_one_is_not_news(table: Table) 
             logged("weather/a", day, sequence=2, accepted=100, quarantined=0),
             logged("weather/b", day, lines=1, accepted=0, quarantined=1, status="unreadable"),
             logged("weather/c", day + timedelta(days=1), lines=0, accepted=0, status="empty"),
-        )
+            logged("requests/a", date(2026, 3, 1), accepted=10),
+        ),
+        RUN,
     )
     first, second = files.to_dict("records")
     assert (first["lines"], first["accepted"], first["quarantined"], first["files"], first["unreadable"]) == (

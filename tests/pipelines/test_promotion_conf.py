@@ -58,4 +58,4 @@ def test_every_dataset_of_the_stages_is_in_the_catalog(catalog):
 def test_in_prod_a_person_has_the_last_word():
     loader = OmegaConfigLoader(str(CONF), env="prod", **CONFIG_LOADER_ARGS)
     rules = loader["parameters"]["promotion"]["rules"]
-    assert rules == {**RULES, "approval": {"required": True}}
+    assert rules == {**RULES, "approval": {"required": True, "shadow_rows_min": 1000}}

@@ -32,6 +32,7 @@ USE_CASE = SimpleNamespace(
 )
 # Tables and artefacts have tests of their own; here their records are given.
 GIVEN = ("declare_rows", "record_data", "try_candidates")
+REQUIRED = {"required": True, "shadow_rows_min": 0}
 PIPELINE = create_pipeline(USE_CASE)
 NODES = [node.name for node in PIPELINE.nodes if node.name not in GIVEN]
 
@@ -289,8 +290,8 @@ def test_where_a_person_has_the_last_word_the_alias_waits_for_it(stage):
         approve_then_load(stage)
     assert stage.events == [("decided", "awaiting_approval", "1", None, None)]
     assert (stage.champion, stage.versions) == (None, 1)
-    approved = approve_version("1", Ask("Ada", "looks right", stage.run), stage.champions)
-    assert (approved.actor, approved.reasons) == ("Ada", ("looks right",))
+    approved = approve_version("1", Ask("Ada", "looks right", stage.run), stage.champions, unseen)
+    assert (approved.actor, approved.reasons) == ("Ada", ("looks right", "beside None"))
     assert approved.evidence_hash == stage.entries[0].evidence_hash
     assert stage.events[1:] == [
         ("approved", "awaiting_approval", "1", None, "1"),
@@ -298,30 +299,35 @@ def test_where_a_person_has_the_last_word_the_alias_waits_for_it(stage):
     ]
     assert stage.champion == "1"
     with pytest.raises(LedgerError, match="Version 1 awaits no approval; no version does"):
-        approve_version("1", Ask("Ada", "again", stage.run), stage.champions)
+        approve_version("1", Ask("Ada", "again", stage.run), stage.champions, unseen)
+
+
+def unseen(champion):
+    """Shadow results that nobody asks for."""
+    return f"beside {champion}"
 
 
 def approve_then_load(stage):
-    stage.promote(approval={"required": True})
+    stage.promote(approval=REQUIRED)
     RegisteredModel(**stage.address).load()
 
 
 def test_an_approval_is_void_when_the_evidence_is_another_now(stage):
     stage.train("first")
-    stage.promote(approval={"required": True})
+    stage.promote(approval=REQUIRED)
     stage.stores.client.set_model_version_tag("test.ml.lateness", "1", "evidence_hash", "0" * 64)
     with pytest.raises(LedgerError, match="the approval is void"):
-        approve_version("1", Ask("Ada", "fine", stage.run), stage.champions)
+        approve_version("1", Ask("Ada", "fine", stage.run), stage.champions, unseen)
     assert stage.champion is None
 
 
 def test_an_approval_is_void_when_the_champion_is_another_now(stage):
     stage.train("first")
-    stage.promote(approval={"required": True})
+    stage.promote(approval=REQUIRED)
     stage.train("second")
     stage.promote()
     with pytest.raises(LedgerError, match="compared with champion None, the champion is 2 now"):
-        approve_version("1", Ask("Ada", "fine", stage.run), stage.champions)
+        approve_version("1", Ask("Ada", "fine", stage.run), stage.champions, unseen)
 
 
 def test_a_version_that_awaits_nothing_cannot_be_approved(stage):
@@ -329,7 +335,7 @@ def test_a_version_that_awaits_nothing_cannot_be_approved(stage):
     stage.promote()
     for version in ("1", "7"):
         with pytest.raises(LedgerError, match=f"Version {version} awaits no approval"):
-            approve_version(version, Ask("Ada", "fine", stage.run), stage.champions)
+            approve_version(version, Ask("Ada", "fine", stage.run), stage.champions, unseen)
 
 
 def test_a_registry_that_cannot_be_reached_promotes_nothing_and_leaves_no_row(stage, monkeypatch):

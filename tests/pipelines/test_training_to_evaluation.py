@@ -124,7 +124,8 @@ def test_trials_are_stored_and_kept_for_a_killed_search(project):
 def test_plots_and_the_metric_table_can_be_looked_at(project):
     folder = project.folder / "reporting/test/evaluation"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"metrics.json", "roc.json", "precision_recall.json", "calibration.json", "slices.json"}
+    figures = {"roc.json", "precision_recall.json", "calibration.json", "slices.json"}
+    assert names == {"metrics.json", "newly_wrong.json", *figures}
     assert {row["metric"] for row in json.loads((folder / "metrics.json").read_text())} >= {"roc_auc", "cost"}
 
 

@@ -5,6 +5,8 @@ import click
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
 from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
+from lakehouse_ml.cli.retraining import retrain
+from lakehouse_ml.cli.serving import serve
 from lakehouse_ml.cli.skew import skew
 from lakehouse_ml.cli.trace import explain_flight, lineage, rebuild
 
@@ -16,5 +18,8 @@ def cli() -> None:
     """Commands of this project."""
 
 
-for command in (land, refresh, approve, rollback, promote, ledger, lineage, explain_flight, rebuild, skew):
+for command in (
+    *(land, refresh, retrain, approve, rollback, promote, ledger),
+    *(lineage, explain_flight, rebuild, skew, serve),
+):
     cli.add_command(command)

@@ -1,6 +1,7 @@
 """``kedro approve``, ``kedro rollback`` and ``kedro ledger``: people's part in who is champion."""
 
 import getpass
+from functools import partial
 from textwrap import shorten
 from typing import Any
 
@@ -13,8 +14,12 @@ from rich.table import Table
 
 from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults, roll_back
 from lakehouse_ml.cli.opened import opened, opened_to_write
+from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
-from lakehouse_ml.ledger import Entry
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.ledger import Entry, LedgerError
+from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
+from lakehouse_ml.pipelines.promotion.shadow import judge_shadow, shadow_rows
 from lakehouse_ml.registry import Registry
 from lakehouse_ml.trace.lineage import decision_on, trained_for
 from lakehouse_ml.version_copy import Target, copy_files, hand_over
@@ -40,10 +45,27 @@ def approve(metadata: ProjectMetadata, env: str | None, version: str, by: str, n
     """Approve of the evidence for a version, and make it champion."""
     with opened_to_write(metadata.project_path, env) as context:
         run = context.catalog.load("run")
-        entry = approve_version(version, Ask(by, note, run), champions_of(context))
+        judge = partial(_in_shadow, context, run, version)
+        entry = approve_version(version, Ask(by, note, run), champions_of(context), judge)
     console().print(
         f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
     )
+
+
+def _in_shadow(context: KedroContext, run: Run, version: str, champion: str | None) -> str:
+    rules = PromotionRules.model_validate(context.params["promotion"]["rules"])
+    if champion is None or not rules.approval.shadow_rows_min:
+        return "shadow results were not asked for"
+    predictions, labels = (context.catalog.load(name) for name in ("ml_predictions", "gold_labels"))
+    label = USE_CASE.labels.column
+    rows = shadow_rows(predictions, labels, version, champion, label=label, known_until=run.as_of)
+    draws, seed = context.params["evaluation"]["measure"]["draws"], context.params["random_seed"]
+    verdict = judge_shadow(rows, rules, draws, seed)
+    if not verdict.passed:
+        raise LedgerError(
+            f"Version {version} is not approved: {verdict}. `kedro run --pipelines daily` scores it beside the champion"
+        )
+    return str(verdict)
 
 
 @click.command()
@@ -131,8 +153,9 @@ def verify(metadata: ProjectMetadata, env: str | None) -> None:
 def ledger_table(entries: list[Entry]) -> Table:
     """The ledger for people, oldest row first."""
     table = Table(title="ops.promotion_ledger", title_justify="left", box=SIMPLE, pad_edge=False)
-    for header in ("no.", "as of", "event", "decision", "by", "champion", "hash", "reason"):
+    for header in ("no.", "as of", "event", "decision", "by", "champion", "hash"):
         table.add_column(header, no_wrap=True)
+    table.add_column("reason")
     for entry in entries:
         before, after = entry.champion_before or "none", entry.champion_after or "none"
         table.add_row(

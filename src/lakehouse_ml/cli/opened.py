@@ -27,13 +27,19 @@ def opened(project_path: Path, env: str | None) -> Iterator[tuple[KedroSession, 
 @contextmanager
 def opened_to_write(project_path: Path, env: str | None) -> Iterator[KedroContext]:
     """The context of an environment that no run is at work in, until the end."""
-    with opened(project_path, env) as (_, context):
-        values = context.config_loader["globals"]
-        lock = take_lock(Path(values["storage_root"]) / values["catalog"])
-        try:
-            yield context
-        finally:
-            lock.release()
+    with opened(project_path, env) as (_, context), locked(context):
+        yield context
+
+
+@contextmanager
+def locked(context: KedroContext) -> Iterator[None]:
+    """No run but our own is at work in the environment until the end."""
+    values = context.config_loader["globals"]
+    lock = take_lock(Path(values["storage_root"]) / values["catalog"])
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

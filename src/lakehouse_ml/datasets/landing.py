@@ -66,6 +66,8 @@ class LandingFiles(_ReadOnly, AbstractDataset[NoReturn, DataFrame]):
 
     def load(self) -> DataFrame:
         """The stream; nothing is read before it is saved."""
+        # Where a source never landed a file there is no folder yet, and Spark streams only from one that is there.
+        self.folder.mkdir(parents=True, exist_ok=True)
         stream = get_spark().readStream.format("binaryFile").schema(_BINARY_FILE)
         # By default files a week older than the newest are skipped without a word.
         stream = stream.option("maxFileAge", "36500d").option("pathGlobFilter", "*.jsonl.gz")

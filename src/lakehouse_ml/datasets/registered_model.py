@@ -4,7 +4,7 @@ from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lakehouse_ml.champion import current_champion
+from lakehouse_ml.champion import current_challengers, current_champion
 from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.registry import CHAMPION, Champion, ModelReference, Registry
@@ -51,7 +51,30 @@ class ModelRegistry(AbstractDataset[NoReturn, Registry]):
         return {"name": self.registry.name, "registry_uri": self.registry.registry_uri}
 
 
-class RegisteredModel(AbstractDataset[ModelReference | None, Champion | None]):
+class _LedgeredModel(AbstractDataset[Any, Any]):
+    """What registry and ledger together say of a model."""
+
+    def __init__(
+        self,
+        *,
+        catalog: str,
+        model_name: str,
+        registry_uri: str,
+        tracking_uri: str,
+        metadata: dict[str, Any] | None = None,
+        **address: Any,
+    ) -> None:
+        self.registry = ModelRegistry(
+            catalog=catalog, model_name=model_name, registry_uri=registry_uri, tracking_uri=tracking_uri
+        ).registry
+        self.ledger = PromotionLedger(catalog=catalog, **address).ledger
+        self.metadata = metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self.registry.name, "registry_uri": self.registry.registry_uri}
+
+
+class RegisteredModel(_LedgeredModel):
     """The champion: the version that the alias and the ledger's head both name.
 
     Loading finishes a move that a killed run left half-way, refuses an alias that differs from the ledger, and gives
@@ -64,32 +87,14 @@ class RegisteredModel(AbstractDataset[ModelReference | None, Champion | None]):
         contracts: app.CONTRACTS}``
 
     Args:
-        catalog: The environment's catalog.
         missing: What ``load`` does when there is no champion: ``error``, or ``none`` for state before the first
             promotion. A registry that cannot be reached always raises.
-        model_name: As of :class:`ModelRegistry`.
-        registry_uri: As of :class:`ModelRegistry`.
-        tracking_uri: As of :class:`ModelRegistry`.
-        **address: As of :class:`PromotionLedger`: root, contracts, platform.
+        **model: As of :class:`ModelRegistry`, and of :class:`PromotionLedger`: root, contracts, platform.
     """
 
-    def __init__(
-        self,
-        *,
-        catalog: str,
-        model_name: str,
-        registry_uri: str,
-        tracking_uri: str,
-        missing: Literal["error", "none"] = "error",
-        metadata: dict[str, Any] | None = None,
-        **address: Any,
-    ) -> None:
-        self.registry = ModelRegistry(
-            catalog=catalog, model_name=model_name, registry_uri=registry_uri, tracking_uri=tracking_uri
-        ).registry
-        self.ledger = PromotionLedger(catalog=catalog, **address).ledger
+    def __init__(self, *, missing: Literal["error", "none"] = "error", **model: Any) -> None:
+        super().__init__(**model)
         self.missing = missing
-        self.metadata = metadata
         self._champion: Champion | None = None
 
     def load(self) -> Champion | None:
@@ -131,3 +136,27 @@ class RegisteredModel(AbstractDataset[ModelReference | None, Champion | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": f"{self.registry.name}@{CHAMPION}", "registry_uri": self.registry.registry_uri}
+
+
+class Challengers(_LedgeredModel):
+    """The versions that await an approval: they score in shadow beside the champion, and decide nothing.
+
+    Example:
+        As of :class:`RegisteredModel`.
+    """
+
+    def load(self) -> list[Champion]:
+        """The challengers, loaded and checked; none while no version awaits an approval.
+
+        Raises:
+            LedgerError: The ledger's chain is broken.
+            RegistryError: The registry cannot be reached, or a version's files were changed.
+        """
+        return [self.registry.load(reference) for reference in current_challengers(self.ledger)]
+
+    def save(self, data: NoReturn) -> None:
+        """Refused: promotion makes challengers."""
+        raise DatasetError(f"{self.registry.name}: challengers cannot be saved")
+
+    def _exists(self) -> bool:
+        return True

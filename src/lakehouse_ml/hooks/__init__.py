@@ -1,7 +1,8 @@
-"""Kedro's edge: one hook opens the session, one writes the event log, one shows what happens."""
+"""Kedro's edge: hooks open the session, ask for the alerts' routes, write the event log, show what happens."""
 
+from lakehouse_ml.hooks.alert_routes import AlertRouteHooks
 from lakehouse_ml.hooks.event_log import EventLogHooks
 from lakehouse_ml.hooks.progress import ProgressHooks
 from lakehouse_ml.hooks.session import SessionHooks
 
-__all__ = ["EventLogHooks", "ProgressHooks", "SessionHooks"]
+__all__ = ["AlertRouteHooks", "EventLogHooks", "ProgressHooks", "SessionHooks"]

@@ -11,8 +11,8 @@ from kedro.framework.project import pipelines
 
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 
-# Read by configuration, not by a node.
-_RUNTIME_ONLY = {"mlflow_run_id"}
+# Read by configuration and by commands, not by a node.
+READ_ELSEWHERE = {"mlflow_run_id", "serving"}
 
 
 class RunLockedError(RuntimeError):
@@ -34,7 +34,7 @@ def refuse_unknown_parameters(given: Iterable[str], read: Iterable[str]) -> None
         UnknownParameterError: Naming what nothing reads.
     """
     known = {name.removeprefix("params:").split(".")[0] for name in read if name.startswith("params:")}
-    for name in sorted(set(given) - known - _RUNTIME_ONLY):
+    for name in sorted(set(given) - known - READ_ELSEWHERE):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
         raise UnknownParameterError(f"parameter {name}: nothing reads it; {hint}")
@@ -80,11 +80,13 @@ class SessionHooks:
 def take_lock(folder: Path) -> FileLock:
     """The lock of an environment's tables; the system frees it when its process dies.
 
+    Who holds it can take it again, e.g. a command for the run that it starts; it is free when all is given back.
+
     Raises:
         RunLockedError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.absolute() / ".lock")
+    lock = FileLock(folder.absolute() / ".lock", is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:

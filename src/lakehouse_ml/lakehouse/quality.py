@@ -87,6 +87,8 @@ def _typed(field: Column) -> SparkColumn:
     if field.type == "string":
         is_nested = value.rlike(_NESTED) & F.get_json_object(value, "$").isNotNull()
         return F.when(~is_nested, value)
+    if field.type.startswith("map<"):
+        return F.from_json(value, field.type, _JSON_OPTIONS)
     return value.try_cast(field.type)
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.lakehouse.sources import record_fields
+from lakehouse_ml.registry import CHAMPION
 from lakehouse_ml.use_case import UseCase
 
 MASK = "***"
@@ -93,7 +94,7 @@ class StoredPrediction:
 
 
 def predictions_of(key: str, predictions: DataFrame) -> list[StoredPrediction]:
-    """Every prediction of the entity, the newest first.
+    """Every prediction of the entity: the champions' first, and the newest of these before the others.
 
     Raises:
         TraceError: There is none.
@@ -117,7 +118,7 @@ def predictions_of(key: str, predictions: DataFrame) -> list[StoredPrediction]:
         )
         for row in rows
     ]
-    return sorted(found, key=lambda one: (one.as_of, one.model_version), reverse=True)
+    return sorted(found, key=lambda one: (one.role == CHAMPION, one.as_of, one.model_version), reverse=True)
 
 
 def features_of(key: str, features: DataFrame, names: Sequence[str]) -> pd.DataFrame:

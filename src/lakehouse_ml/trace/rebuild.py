@@ -67,7 +67,7 @@ def training_rows(
     now = Run(trained["run_id"], datetime.fromisoformat(trained["as_of"]), {})
     cutoff = datetime.fromisoformat(trained["label_cutoff"])
     first, end = (date.fromisoformat(trained[name]) for name in ("train_start", "train_end"))
-    features = features_again(list(days_between(first, end - timedelta(days=1))), now, use_case, silver)
+    features = features_again(sorted(days_between(first, end - timedelta(days=1))), now, use_case, silver)
     asked = features.where(
         F.col("predict_at") <= F.lit(cutoff - timedelta(hours=trained["label_wait_hours"]))
     )

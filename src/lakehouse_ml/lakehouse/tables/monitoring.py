@@ -53,20 +53,49 @@ QUALITY_WINDOWS = Contract(
 
 ALERTS = Contract(
     table="ops.alerts",
-    grain="alert or retrain decision of a run",
-    key=("alert_id",),
+    grain="event in the life of an alert: opened, found again for so long that it is told again, closed",
+    key=("alert_id", "sequence"),
     columns=(
         text("alert_id", "SHA-256 over rule, subject and evidence: the same finding is one alert"),
+        number("sequence", "1, 2, 3, ... of the alert", "int", required=True),
+        Column("event", "string", "What happened to it", rule="event IN ('opened', 'repeated', 'closed')"),
         text("rule", "Rule that fired"),
         Column("severity", "string", "How urgent", rule="severity IN ('info', 'warning', 'critical')"),
         text("subject", "Table, feature, source or model version"),
         text("reason", "What was found, with values and limits"),
+        text("evidence", "What makes it this alert and no other"),
         text("owner", "Who acts"),
+        Column("opened_at", "timestamp", "The now of the run that opened it", unit="UTC"),
+        number("runs", "Runs that found it since then", "bigint", required=True),
         RUN_ID,
         AS_OF,
     ),
+    day="as_of",
     owner="platform",
 )
+
+RETRAIN_DECISIONS = Contract(
+    table="ops.retrain_decisions",
+    grain="decision whether to train a new model, where it differs from the decision before",
+    key=("sequence",),
+    columns=(
+        number("sequence", "1, 2, 3, ...", "bigint", required=True),
+        Column("outcome", "string", "What follows", rule="outcome IN ('none', 'held_back', 'requested')"),
+        text("request_key", "SHA-256 over model version and evidence: it starts one training; null: none", False),
+        text("model_version", "Champion that is to be replaced"),
+        Column("reasons", "array<string>", "Codes of what asks for a new model"),
+        Column("held_back_by", "array<string>", "Codes of what speaks against training now"),
+        Column("explanation", "array<string>", "Every reason, for and against, in words"),
+        number(
+            "trained", "Newest training's row in ops.promotion_ledger; 0: none. A later one answers the request",
+            "bigint", required=True,
+        ),
+        RUN_ID,
+        AS_OF,
+    ),
+    owner="data science",
+)  # fmt: skip
+
 _DRIFT_DELTAS = ("count", "avg", "percent_null", "percent_zeros", "percent_distinct")
 
 PROFILE_METRICS = Contract(

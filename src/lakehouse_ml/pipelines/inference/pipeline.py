@@ -8,7 +8,7 @@ from lakehouse_ml.use_case import UseCase
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
-    """The champion and gold in, predictions of everything that is due out."""
+    """Champion, challengers and gold in, predictions of everything that is due out."""
     return Pipeline(
         [
             Node(
@@ -17,6 +17,7 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
                     f"gold_{use_case.entities}",
                     "before_ml_predictions",
                     "ml_champion",
+                    "ml_challengers",
                     "run",
                     "params:inference.due",
                 ],
@@ -25,7 +26,7 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
             ),
             Node(
                 func=score_due,
-                inputs=["due", "gold_features", "ml_champion", "run", "table_versions"],
+                inputs=["due", "gold_features", "ml_champion", "ml_challengers", "run", "table_versions"],
                 outputs="ml_predictions",
                 name="score_due",
             ),

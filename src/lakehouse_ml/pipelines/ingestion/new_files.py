@@ -8,19 +8,24 @@ from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, bronze_line
 
 
 def find_new_files(
-    landing_files: list[LandedFile], ingestion_log: DataFrame, sources: tuple[str, ...]
+    landing_files: list[LandedFile],
+    ingestion_log: DataFrame,
+    sources: tuple[str, ...],
+    required: tuple[str, ...],
 ) -> tuple[list[LandedFile], frozenset[str]]:
     """The landing files that are not in the ingestion log yet; and the names of all files as of now.
 
     Args:
         landing_files: The listing.
         ingestion_log: ``ops_ingestion_log`` before this run. Reads file, size_bytes.
-        sources: Sources of the use case.
+        sources: Every source that is taken.
+        required: Those of the use case.
 
     Raises:
-        LandingError: A source never landed a file, a folder is of no source, or a file changed after it was taken.
+        LandingError: A required source never landed a file, a folder is of no source, or a file changed after it was
+            taken.
     """
-    _refuse_other_sources(landing_files, sources)
+    _refuse_other_sources(landing_files, sources, required)
     taken = {row["file"]: row["size_bytes"] for row in ingestion_log.select("file", "size_bytes").collect()}
     changed = [f for f in landing_files if f.file in taken and taken[f.file] != f.size_bytes]
     if changed:
@@ -33,9 +38,11 @@ def find_new_files(
     return new, frozenset(file.file for file in landing_files)
 
 
-def _refuse_other_sources(landing_files: list[LandedFile], sources: tuple[str, ...]) -> None:
+def _refuse_other_sources(
+    landing_files: list[LandedFile], sources: tuple[str, ...], required: tuple[str, ...]
+) -> None:
     landed = {file.source for file in landing_files}
-    missing = [source for source in sources if source not in landed]
+    missing = [source for source in required if source not in landed]
     if missing:
         raise LandingError(
             f"No file landed of: {', '.join(missing)}. Landed are: {', '.join(sorted(landed)) or 'none'}. "

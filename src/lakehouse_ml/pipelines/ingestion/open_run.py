@@ -47,6 +47,7 @@ def open_run(
     runs: DataFrame,
     table_versions: dict[str, int],
     as_of: str | None,
+    sources: tuple[str, ...],
 ) -> Run:
     """The run: its now, its name, and the versions that its inputs have.
 
@@ -56,10 +57,12 @@ def open_run(
         runs: ``ops_runs`` before this run.
         table_versions: Delta version by table, after ingestion.
         as_of: The now as given (ISO 8601, UTC), or None for the end of the newest landed period.
+        sources: Sources whose periods tell the time: the use case's. What the platform lands bears the wall clock,
+            which may be years away from the data that is played.
     """
     check_balance(ingestion_log, new_files)
     last = runs.agg(F.unix_micros(F.max("as_of")), F.count("*")).collect()[0]
-    now = resolve_as_of(as_of, *_landed_period(ingestion_log), _moment(last[0]))
+    now = resolve_as_of(as_of, *_landed_period(ingestion_log, sources), _moment(last[0]))
     inputs = {
         name: version for name, version in table_versions.items() if name.startswith(("bronze.", "silver."))
     }
@@ -98,9 +101,11 @@ def resolve_as_of(as_of: str | None, first: datetime, newest: datetime, last: da
     return now
 
 
-def _landed_period(ingestion_log: DataFrame) -> tuple[datetime, datetime]:
+def _landed_period(ingestion_log: DataFrame, sources: tuple[str, ...]) -> tuple[datetime, datetime]:
     """Start of the first and end of the newest period on record, UTC."""
-    ends = ingestion_log.agg(F.unix_micros(F.min("period_start")), F.unix_micros(F.max("period_end")))
+    ends = ingestion_log.where(F.col("source").isin(*sources)).agg(
+        F.unix_micros(F.min("period_start")), F.unix_micros(F.max("period_end"))
+    )
     first, newest = ends.collect()[0]
     return datetime.fromtimestamp(first / 1e6, UTC), datetime.fromtimestamp(newest / 1e6, UTC)
 

@@ -7,30 +7,33 @@ from lakehouse_ml.pipelines.ingestion.clean import clean, quarantine
 from lakehouse_ml.pipelines.ingestion.log_files import log_files
 from lakehouse_ml.pipelines.ingestion.new_files import find_new_files, ingest
 from lakehouse_ml.pipelines.ingestion.open_run import mark_progress, open_run
-from lakehouse_ml.use_case import UseCase, bound
+from lakehouse_ml.use_case import UseCase, bound, landed_sources
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Every landed line into silver or quarantine, once."""
-    sources = tuple(contract.name for contract in use_case.sources)
+    contracts = landed_sources(use_case)
+    sources = tuple(contract.name for contract in contracts)
+    required = tuple(contract.name for contract in use_case.sources)
     find = Node(
-        func=bound(find_new_files, sources=sources),
+        func=bound(find_new_files, sources=sources, required=required),
         inputs=["landing_files", "before_ops_ingestion_log"],
         outputs=["new_files", "listed_files"],
         name="find_new_files",
     )
-    by_source = (node for contract in use_case.sources for node in _source_nodes(contract))
-    return Pipeline([find, *by_source, *_account_nodes(use_case, sources), *_run_nodes(sources)])
+    by_source = (node for contract in contracts for node in _source_nodes(contract))
+    return Pipeline([find, *by_source, *_account_nodes(contracts), *_run_nodes(sources, required)])
 
 
-def _account_nodes(use_case: UseCase, sources: tuple[str, ...]) -> list[Node]:
+def _account_nodes(contracts: tuple[Contract, ...]) -> list[Node]:
+    sources = tuple(contract.name for contract in contracts)
     checked = [f"checked_{source}" for source in sources]
     silver = [f"silver_{source}" for source in sources]
     listed = ["new_files", "listed_files", "landing_files"]
     return [
         Node(bound(quarantine, sources=sources), checked, "quarantine_lines", name="quarantine"),
         Node(
-            func=bound(log_files, sources=use_case.sources),
+            func=bound(log_files, sources=contracts),
             inputs=[*listed, "quarantine_lines", *checked, *silver],
             outputs="ops_ingestion_log",
             name="log_files",
@@ -38,10 +41,10 @@ def _account_nodes(use_case: UseCase, sources: tuple[str, ...]) -> list[Node]:
     ]
 
 
-def _run_nodes(sources: tuple[str, ...]) -> list[Node]:
+def _run_nodes(sources: tuple[str, ...], required: tuple[str, ...]) -> list[Node]:
     state = ["ops_ingestion_log", "new_files", "before_ops_runs", "table_versions"]
     return [
-        Node(open_run, [*state, "params:as_of"], "run", name="open_run"),
+        Node(bound(open_run, sources=required), [*state, "params:as_of"], "run", name="open_run"),
         Node(
             func=bound(mark_progress, sources=sources),
             inputs=["run", "ops_ingestion_log"],

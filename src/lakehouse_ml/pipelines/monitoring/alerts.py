@@ -1,8 +1,9 @@
 """The alert rules: each looks at one kind of history and says what is wrong now, to whom."""
 
+import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -10,8 +11,8 @@ from pydantic import Field
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, Finding, Owners, owner_of
-from lakehouse_ml.pipelines.monitoring.frames import rows_of
+from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, About, Finding, Owners, owner_of
+from lakehouse_ml.pipelines.monitoring.frames import naive, rows_of
 from lakehouse_ml.pipelines.monitoring.params import Params
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
 
@@ -28,6 +29,7 @@ class DriftRule(Params):
         at_least: Warns from this value on.
         features: Patterns of the features it looks at.
         but_not: Patterns of those it leaves out.
+        about: What is wrong when it warns, and so who acts.
     """
 
     name: str
@@ -36,6 +38,7 @@ class DriftRule(Params):
     at_least: float
     features: tuple[str, ...] = ("*",)
     but_not: tuple[str, ...] = ()
+    about: About = "model"
 
     def looks_at(self, feature: str) -> bool:
         """Whether the rule is about the feature."""
@@ -52,19 +55,39 @@ class DriftParams(Params):
 
 
 class DataParams(Params):
-    """What the landed data must keep.
+    """What the landed data must keep. Every source stands in one of the first two.
 
     Attributes:
-        max_hours: Age of a source's newest data against the run's now; a source not named is never late.
+        max_hours: Age of a source's newest data against the run's now.
+        no_fixed_time: Sources that are published at no fixed time: late only while they have no data at all.
         max_rejected_share: Of a source's lines of one day.
         min_lines: Days with fewer lines have no share worth looking at.
         days: Days of publication that are looked at, before the run's now.
     """
 
     max_hours: dict[str, float]
+    no_fixed_time: tuple[str, ...] = ()
     max_rejected_share: float = Field(gt=0, lt=1)
     min_lines: int = Field(ge=1)
     days: int = Field(ge=1)
+
+    def check_sources(self, sources: Sequence[str]) -> None:
+        """Make sure that each source has its limit, or none on purpose.
+
+        Raises:
+            ValueError: Naming the sources that are left out, named twice or unknown.
+        """
+        named = [*self.max_hours, *self.no_fixed_time]
+        faults = {
+            "does not name": sorted(set(sources) - set(named)),
+            "names twice": sorted({source for source in named if named.count(source) > 1}),
+            "names, and there is none such,": sorted(set(named) - set(sources)),
+        }
+        told = [f"{fault} {', '.join(names)}" for fault, names in faults.items() if names]
+        if told:
+            raise ValueError(
+                f"monitoring.data (max_hours, no_fixed_time) {'; '.join(told)}; the sources are {', '.join(sources)}"
+            )
 
 
 def drift_alerts(drift: pd.DataFrame, params: DriftParams, *, owners: Owners) -> list[Finding]:
@@ -75,9 +98,16 @@ def drift_alerts(drift: pd.DataFrame, params: DriftParams, *, owners: Owners) ->
         params: Rules.
         owners: Who answers.
     """
-    owner = owner_of(owners, "model")
     return [
-        Finding(rule.name, "warning", str(feature), _drifted(rule, streak), owner, _streak_evidence(streak))
+        Finding(
+            rule=rule.name,
+            severity="warning",
+            subject=str(feature),
+            reason=_drifted(rule, streak),
+            owner=owner_of(owners, rule.about),
+            evidence=_streak_evidence(streak),
+            about=rule.about,
+        )
         for rule in params.rules
         for feature, windows in drift[drift["drift_type"] == rule.reference].groupby("column_name")
         if rule.looks_at(str(feature)) and len(streak := _newest_streak(windows, rule))
@@ -87,8 +117,12 @@ def drift_alerts(drift: pd.DataFrame, params: DriftParams, *, owners: Owners) ->
 def _newest_streak(windows: pd.DataFrame, rule: DriftRule) -> pd.DataFrame:
     """The newest windows in a row that reach the limit, oldest first; none when the newest does not."""
     ordered = windows.sort_values("window_start")
-    is_quiet = ~(ordered[rule.metric] >= rule.at_least)
-    return ordered[is_quiet[::-1].cumsum()[::-1] == 0]
+    return newest_run(ordered, ordered[rule.metric] >= rule.at_least)
+
+
+def newest_run(ordered: pd.DataFrame, is_hit: "pd.Series[bool]") -> pd.DataFrame:
+    """The last rows for which the condition holds without a gap; none when it fails for the last one."""
+    return ordered[(~is_hit)[::-1].cumsum()[::-1] == 0]
 
 
 def _drifted(rule: DriftRule, streak: pd.DataFrame) -> str:
@@ -107,30 +141,32 @@ def _streak_evidence(streak: pd.DataFrame) -> str:
 
 
 def quality_alerts(quality: pd.DataFrame, champion: Watched, *, owners: Owners) -> list[Finding]:
-    """A critical alert when the champion's newest complete window breaks quality rules.
+    """A critical alert when the champion's newest complete window breaks quality rules; a streak is one finding.
 
     Args:
         quality: ``quality_history``.
         champion: Whose windows count.
         owners: Who answers.
     """
-    mine = quality[quality["model_version"] == champion.version].sort_values("window_start").tail(1)
-    return [
-        Finding(
-            rule="quality",
-            severity="critical",
-            subject=f"model version {window.model_version}",
-            reason=(
-                f"{', '.join(window.broken_rules)} broken in {window.window_start} to {window.window_end}: "
-                f"AP {window.average_precision:.3f}, AUC {window.roc_auc:.3f}, Brier {window.brier_loss:.3f} "
-                f"over {window.rows} predictions"
-            ),
-            owner=owner_of(owners, "model"),
-            evidence=f"{window.window_start}, {sorted(window.broken_rules)}",
-        )
-        for window in rows_of(mine)
-        if window.is_violation
-    ]
+    mine = quality[quality["model_version"] == champion.version].sort_values("window_start")
+    streak = list(rows_of(newest_run(mine, mine["is_violation"].astype(bool))))
+    return [_failing(streak, owner_of(owners, "model"))] if streak else []
+
+
+def _failing(streak: Sequence[Any], owner: str) -> Finding:
+    first, newest = streak[0], streak[-1]
+    return Finding(
+        rule="quality",
+        severity="critical",
+        subject=f"model version {newest.model_version}",
+        reason=(
+            f"{', '.join(newest.broken_rules)} broken in {newest.window_start} to {newest.window_end}: "
+            f"AP {newest.average_precision:.3f}, AUC {newest.roc_auc:.3f}, Brier {newest.brier_loss:.3f} "
+            f"over {newest.rows} predictions; failing since {first.window_start}"
+        ),
+        owner=owner,
+        evidence=f"since {first.window_start}, {sorted(newest.broken_rules)}",
+    )
 
 
 def data_alerts(
@@ -146,14 +182,10 @@ def data_alerts(
         owners: Who answers.
 
     Raises:
-        ValueError: A limit names a source that does not exist.
+        ValueError: A source has no limit, or a limit no source.
     """
-    unknown = sorted(set(params.max_hours) - set(sources))
-    if unknown:
-        raise ValueError(
-            f"monitoring.data.max_hours names {', '.join(unknown)}; the sources are {', '.join(sources)}"
-        )
-    now = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None)
+    params.check_sources(sources)
+    now = naive(run.as_of)
     recent = files[pd.to_datetime(files["day"]) >= now - pd.Timedelta(days=params.days)]
     owner = owner_of(owners, "data")
     return [*_late(files, now, params, owner), *_rejected(recent, params, owner), *_unreadable(recent, owner)]
@@ -166,15 +198,17 @@ def source_ages(files: pd.DataFrame, now: pd.Timestamp) -> dict[str, Any]:
 
 
 def _late(files: pd.DataFrame, now: pd.Timestamp, params: DataParams, owner: str) -> Iterator[Finding]:
-    ages, newest = source_ages(files, now), files.groupby("source")["newest"].max()
-    for source, limit in params.max_hours.items():
+    ages = source_ages(files, now)
+    limits = {**params.max_hours, **dict.fromkeys(params.no_fixed_time, math.inf)}
+    for source, limit in limits.items():
         age = ages.get(source)
         if age is None or not age <= limit:
-            found = "no data at all" if pd.isna(age) else f"newest data is {age:.0f} h old"
-            reason = f"{source}: {found} (at most {limit:g} h)"
-            yield Finding(
-                "freshness", "critical", source, reason, owner, evidence=f"newest {newest.get(source)}"
+            found = (
+                "no data at all" if pd.isna(age) else f"newest data is {age:.0f} h old (at most {limit:g} h)"
             )
+            # The age is left out: a source that stays late by a day is late once, not once a day.
+            evidence = "no data" if pd.isna(age) else f"at most {limit:g} h"
+            yield _data_finding("freshness", "critical", source, f"{source}: {found}", owner, evidence)
 
 
 def _rejected(recent: pd.DataFrame, params: DataParams, owner: str) -> Iterator[Finding]:
@@ -185,8 +219,7 @@ def _rejected(recent: pd.DataFrame, params: DataParams, owner: str) -> Iterator[
                 f"{row.source} on {row.day}: {row.quarantined} of {row.lines} lines quarantined "
                 f"({share:.1%}, at most {params.max_rejected_share:.1%}); quarantine.lines names the rules"
             )
-            evidence = f"{row.day}, {row.quarantined} of {row.lines}"
-            yield Finding("rejected_lines", "warning", row.source, reason, owner, evidence)
+            yield _data_finding("rejected_lines", "warning", row.source, reason, owner, str(row.day))
 
 
 def _unreadable(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
@@ -195,21 +228,28 @@ def _unreadable(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
             f"{row.source} on {row.day}: {row.unreadable} of {row.files} files rejected as a whole; "
             f"ask for them again, ops.ingestion_log names them"
         )
-        yield Finding(
-            "unreadable_file", "critical", row.source, reason, owner, f"{row.day}, {row.unreadable} files"
-        )
+        evidence = f"{row.day}, {row.unreadable} files"
+        yield _data_finding("unreadable_file", "critical", row.source, reason, owner, evidence)
+
+
+_data_finding = partial(Finding, about="data")
 
 
 def retrain_alerts(decision: RetrainDecision, *, owners: Owners) -> list[Finding]:
-    """The retrain decision on record, for or against, with all its reasons."""
-    verb = "retrain" if decision.is_due else "keep"
+    """A warning while a training is asked for, or while one that is needed is held back."""
+    if decision.outcome == "none":
+        return []
+    is_held = decision.outcome == "held_back"
     return [
         Finding(
             rule=RETRAIN,
-            severity="warning" if decision.is_due else "info",
+            severity="warning",
             subject=f"model version {decision.model_version}",
-            reason=f"{verb}: {'; '.join(reason.text for reason in decision.reasons)}",
+            reason=f"a new model is due: {decision.wanted}; {decision.next_step}",
             owner=owner_of(owners, "model"),
-            evidence=f"due {decision.is_due}: {'; '.join(reason.evidence for reason in decision.reasons)}",
+            # Held back by the same things it is the same alert, whichever window asks for it.
+            evidence=f"held back by {decision.held_back_by}"
+            if is_held
+            else f"request {decision.request_key}",
         )
     ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,11 @@ def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
 def records_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows as values by column name."""
     return iter(frame.to_dict("records"))  # type: ignore[arg-type]
+
+
+def naive(moment: datetime) -> pd.Timestamp:
+    """The moment in UTC without its zone, as small tables read from Spark have it."""
+    return pd.Timestamp(moment).tz_convert(UTC).tz_localize(None)
 
 
 def number(value: Any) -> float | None:

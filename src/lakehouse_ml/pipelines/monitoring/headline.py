@@ -10,6 +10,12 @@ from lakehouse_ml.pipelines.monitoring.findings import RETRAIN
 from lakehouse_ml.pipelines.monitoring.page import Html, State, tile
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
 
+_DUE = {
+    "none": "No new model is due.",
+    "requested": "A new model is due.",
+    "held_back": "A new model is due, and held back ({}).",
+}
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -48,7 +54,7 @@ class Standing:
         severities = set(self.warnings["severity"])
         if "critical" in severities:
             return "critical"
-        return "warning" if severities or self.decision.is_due else "ok"
+        return "warning" if severities or self.decision.outcome != "none" else "ok"
 
 
 def take_standing(
@@ -82,7 +88,7 @@ def verdict(standing: Standing) -> str:
         found = f"AP {window['average_precision']:.3f}, AUC {window['roc_auc']:.3f}"
         works = "breaks quality rules" if window["is_violation"] else "does its work"
         quality = f"{works} ({found} in the newest window)"
-    due = "A new model is due." if standing.decision.is_due else "No new model is due."
+    due = _DUE[standing.decision.outcome].format(", ".join(standing.decision.held_back_by))
     count = len(standing.warnings)
     alerts = "Nothing is open." if not count else f"{count} alert{'s are' if count > 1 else ' is'} open."
     return f"Champion {standing.champion.version} {quality}. {due} {alerts}"
@@ -118,9 +124,12 @@ def _metric(standing: Standing, metric: str, name: str) -> Html:
 
 
 def _retrain(standing: Standing) -> Html:
-    met = [reason.text for reason in standing.decision.reasons if reason.is_met]
-    note = "; ".join(met) if met else "quality and age are within their limits"
-    return tile("Retrain", "yes" if met else "no", note, "warning" if met else "ok")
+    decision = standing.decision
+    if decision.outcome == "none":
+        return tile("Retrain", "no", "quality, age and schedule ask for nothing", "ok")
+    return tile(
+        "Retrain", decision.outcome.replace("_", " "), f"{decision.wanted}; {decision.next_step}", "warning"
+    )
 
 
 def _alerts(standing: Standing) -> Html:

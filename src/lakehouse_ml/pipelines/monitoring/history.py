@@ -43,18 +43,20 @@ def recent_drift(drift: DataFrame, champion: Watched) -> pd.DataFrame:
     )
 
 
-def recent_files(log: DataFrame) -> pd.DataFrame:
-    """Landed lines by source and day of publication.
+def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
+    """Landed lines by source and day of publication, up to the run's now.
 
     Args:
         log: ``ops_ingestion_log``; of a file that was replayed the highest sequence counts.
+        run: Its now; what the platform lands bears the wall clock, years after data that is played.
 
     Returns:
         One row per source and day: source, day (date, UTC), newest (end of the newest period with data,
         UTC), files, unreadable (files), lines, accepted, duplicates, quarantined.
     """
     newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
-    current = log.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
+    known = log.where(F.col("period_start") < F.lit(run.as_of))
+    current = known.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
     has_data = F.col("accepted") + F.col("duplicates") > 0
     return (
         current.groupBy("source", F.to_date("period_start").alias("day"))

@@ -17,7 +17,7 @@ from lakehouse_ml.lakehouse.column_counts import Counts
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
 from lakehouse_ml.pipelines.monitoring.counting import BASELINE, Counted, items_of
-from lakehouse_ml.pipelines.monitoring.findings import Finding, Owners, Severity, owner_of
+from lakehouse_ml.pipelines.monitoring.findings import About, Finding, Owners, Severity, owner_of
 from lakehouse_ml.pipelines.monitoring.frames import records_of, rows_of
 from lakehouse_ml.pipelines.monitoring.params import Params
 from lakehouse_ml.pipelines.monitoring.windows import newest_days
@@ -197,6 +197,7 @@ def _together(features: list[Breach], families: Families, params: InvariantParam
 def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) -> Finding:
     first, newest = group[0], group[-1]
     features = sorted({breach.feature for breach in group})
+    about: About = "model" if rule == "scores_alike" else "data"
     return Finding(
         rule=rule,
         severity=SEVERITY[rule],
@@ -205,7 +206,8 @@ def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) ->
             f"{newest.feature} on {newest.day}: {newest.found}; {len(features)} features since {first.day}: "
             f"{', '.join(features)}"
         ),
-        owner=owner_of(owners, "model" if rule == "scores_alike" else "data"),
-        # A week is one finding: the days before it are no longer looked at, and would change it every day.
-        evidence=f"{first.day:%G week %V}",
+        owner=owner_of(owners, about),
+        # As long as one of the newest days breaks it, it is the same finding.
+        evidence="the newest days",
+        about=about,
     )

@@ -75,9 +75,7 @@ def _late(late: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator
         f"{known} of {rows} outcomes of {since} to {until} are known (at least {params.min_known_share:.0%} of "
         f"each day {params.max_wait_hours:g} h after it): no quality figure covers these days"
     )
-    yield Finding(
-        "labels_late", "critical", SUBJECT, reason, owner_of(owners, "data"), evidence=f"since {since}"
-    )
+    yield _finding("labels_late", reason, owners)
 
 
 def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:
@@ -91,6 +89,11 @@ def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterat
         f"{positives / expected:.2f} times (must be {params.min_ratio:g} to {params.max_ratio:g}); look at the units "
         f"and rules of the source that labels come from"
     )
-    yield Finding(
-        "outcomes_unlike_scores", "critical", SUBJECT, reason, owner_of(owners, "data"), f"since {since}"
+    yield _finding("outcomes_unlike_scores", reason, owners)
+
+
+def _finding(rule: str, reason: str, owners: Owners) -> Finding:
+    # The days are left out: as long as any are overdue, or unlike, it is the same finding.
+    return Finding(
+        rule, "critical", SUBJECT, reason, owner_of(owners, "data"), "predictions not measured yet", "data"
     )

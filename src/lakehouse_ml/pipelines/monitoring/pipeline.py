@@ -8,7 +8,7 @@ from lakehouse_ml.pipelines.monitoring.counting import count_days
 from lakehouse_ml.pipelines.monitoring.drift import drift
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
 from lakehouse_ml.pipelines.monitoring.estimates import estimate_windows
-from lakehouse_ml.pipelines.monitoring.findings import open_alerts, record_alerts
+from lakehouse_ml.pipelines.monitoring.findings import found_alerts
 from lakehouse_ml.pipelines.monitoring.flow_plots import plot_data_flow, plot_stages
 from lakehouse_ml.pipelines.monitoring.headline import take_standing
 from lakehouse_ml.pipelines.monitoring.history import (
@@ -24,6 +24,12 @@ from lakehouse_ml.pipelines.monitoring.invariants import (
     score_breaches,
     training_profile,
 )
+from lakehouse_ml.pipelines.monitoring.lifecycle import (
+    alert_events,
+    due_messages,
+    newest_events,
+    open_alerts,
+)
 from lakehouse_ml.pipelines.monitoring.outcomes import outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import profile
 from lakehouse_ml.pipelines.monitoring.quality import (
@@ -34,18 +40,25 @@ from lakehouse_ml.pipelines.monitoring.quality import (
 )
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import report
-from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain
+from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain, record_retrain
+from lakehouse_ml.pipelines.monitoring.situation import read_past, take_situation
 from lakehouse_ml.pipelines.monitoring.summary import count_rows, newest_evaluation, summarise
 from lakehouse_ml.pipelines.monitoring.tables import report_tables
 from lakehouse_ml.use_case import UseCase, bound
 
 PLOTS = ["monitoring_quality_plot", "monitoring_drift_plot", "monitoring_flow_plot", "monitoring_stages_plot"]
 
+# What rules found about data and model, before it is decided whether to retrain.
+FINDINGS = ["drift_findings", "quality_findings", "data_findings", "invariant_findings", "outcome_findings"]
+
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Predictions, labels and gold in; drift, quality, alerts, a retrain decision and one page out."""
-    seen = (_drift(), _quality(use_case), _histories())
-    parts = (*seen, _invariants(use_case), _judgements(use_case), _plots(), _pages(use_case))
+    parts = (
+        *(_drift(), _quality(use_case), _histories()),
+        *(_invariants(use_case), _judgements(use_case)),
+        *(_retraining(use_case), _alerts(), _plots(), _pages(use_case)),
+    )
     return Pipeline([node for part in parts for node in part])
 
 
@@ -93,7 +106,7 @@ def _histories() -> list[Node]:
             recent_quality, ["ops_quality_windows", "run", params], "quality_history", name="recent_quality"
         ),
         Node(recent_drift, ["ops_drift_metrics", "watched_champion"], "drift_history", name="recent_drift"),
-        Node(recent_files, "ops_ingestion_log", "file_history", name="recent_files"),
+        Node(recent_files, ["ops_ingestion_log", "run"], "file_history", name="recent_files"),
         Node(
             func=recent_decisions,
             inputs=["ops_promotion_ledger", "watched_champion", params],
@@ -125,18 +138,38 @@ def _judgements(use_case: UseCase) -> list[Node]:
     drifted = bound(alerts.drift_alerts, owners=owners)
     failed = bound(alerts.quality_alerts, owners=owners)
     landed = bound(alerts.data_alerts, owners=owners, sources=sources)
-    due = bound(alerts.retrain_alerts, owners=owners)
-    retrain = ["quality_history", "ledger_history", "watched_champion", "run", "params:monitoring.retrain"]
-    findings = ["drift_findings", "quality_findings", "data_findings", "retrain_findings"]
-    findings += ["invariant_findings", "outcome_findings"]
     return [
-        Node(decide_retrain, retrain, "retrain_decision", name="decide_retrain"),
         Node(drifted, ["drift_history", "params:monitoring.drift"], "drift_findings", name="drift_alerts"),
         Node(failed, ["quality_history", "watched_champion"], "quality_findings", name="quality_alerts"),
         Node(landed, ["file_history", "run", "params:monitoring.data"], "data_findings", name="data_alerts"),
-        Node(due, "retrain_decision", "retrain_findings", name="retrain_alerts"),
-        Node(open_alerts, ["run", *findings], "open_alerts", name="open_alerts"),
-        Node(record_alerts, ["open_alerts", "before_ops_alerts"], "ops_alerts", name="alerts"),
+    ]
+
+
+def _retraining(use_case: UseCase) -> list[Node]:
+    read = bound(read_past, label=use_case.labels.column)
+    due = bound(alerts.retrain_alerts, owners=use_case.owners)
+    before, decided = "before_ops_retrain_decisions", "retrain_decision"
+    passed = ["ops_promotion_ledger", before, "gold_labels", "watched_champion", "run"]
+    known = ["watched_champion", "run", "ledger_history", "quality_history", "retrain_past"]
+    recorded = [decided, "retrain_past", before, "run"]
+    return [
+        Node(read, passed, "retrain_past", name="read_past"),
+        Node(take_situation, [*known, *FINDINGS], "situation", name="take_situation"),
+        Node(decide_retrain, ["situation", "params:monitoring.retrain"], decided, name="decide_retrain"),
+        Node(record_retrain, recorded, "ops_retrain_decisions", name="retrain_decisions"),
+        Node(due, decided, "retrain_findings", name="retrain_alerts"),
+    ]
+
+
+def _alerts() -> list[Node]:
+    params = "params:monitoring.alerts"
+    happened = ["open_alerts", "known_alerts", "ops_runs", "run", params]
+    return [
+        Node(found_alerts, [*FINDINGS, "retrain_findings"], "found_alerts", name="found_alerts"),
+        Node(newest_events, ["before_ops_alerts", "found_alerts"], "known_alerts", name="known_alerts"),
+        Node(open_alerts, ["found_alerts", "known_alerts", "run"], "open_alerts", name="open_alerts"),
+        Node(alert_events, happened, "ops_alerts", name="alerts"),
+        Node(due_messages, ["ops_alerts", "run", params], "alert_messages", name="tell_alerts"),
     ]
 
 
@@ -156,7 +189,7 @@ def _pages(use_case: UseCase) -> list[Node]:
     gold = (use_case.entities, "features", "labels")
     counted = ["run", "file_history", "ml_predictions", *(f"gold_{table}" for table in gold)]
     judged = ["watched_champion", "quality_history", "file_history", "open_alerts", "retrain_decision"]
-    listed = ["open_alerts", "file_history", "ledger_history", "stage_history", "run"]
+    listed = ["standing", "file_history", "ledger_history", "stage_history", "run"]
     shown = ["standing", "report_tables", "run", "params:monitoring.report", *PLOTS]
     told = [
         "standing",

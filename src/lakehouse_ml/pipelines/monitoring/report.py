@@ -62,6 +62,7 @@ def _footer(environment: str) -> Html:
             "drift_metrics",
             "ingestion_log",
             "alerts",
+            "retrain_decisions",
             "promotion_ledger",
             "event_log",
         )

@@ -1,15 +1,22 @@
-"""Whether a new model is due. Quality and age decide; drift alone never does."""
+"""The retrain controller: what asks for a new model, and what holds a training back. Drift alone never asks."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import timedelta
+from typing import Any
 
-import pandas as pd
 from pydantic import Field, model_validator
+from pyspark.sql import DataFrame
 
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.lakehouse.tables import RETRAIN_DECISIONS
+from lakehouse_ml.pipelines.monitoring.frames import to_frame
 from lakehouse_ml.pipelines.monitoring.params import Params
+from lakehouse_ml.pipelines.monitoring.situation import Decided, Outcome, Past, Situation, Training
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 class RetrainParams(Params):
@@ -19,11 +26,19 @@ class RetrainParams(Params):
         windows: Newest complete windows that are looked at.
         violations: So many of them must break a rule, the newest included.
         max_age_days: A champion promoted longer ago is replaced.
+        schedule_days: A training is due so long after the last one, whatever came of that; None: no schedule.
+        cooldown_days: None is asked for earlier after the last one.
+        max_per_week: Requests in any seven days.
+        min_new_labels: Entities whose truth became known since the last training.
     """
 
     windows: int = Field(ge=1)
     violations: int = Field(ge=1)
     max_age_days: float = Field(gt=0)
+    schedule_days: float | None = Field(gt=0)
+    cooldown_days: float = Field(gt=0)
+    max_per_week: int = Field(ge=1)
+    min_new_labels: int = Field(ge=0)
 
     @model_validator(mode="after")
     def _can_fire(self) -> "RetrainParams":
@@ -34,83 +49,224 @@ class RetrainParams(Params):
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason to retrain, met or not.
+    """One reason for a new model, or against training one now.
 
     Attributes:
-        name: Short name, e.g. ``quality``.
-        is_met: Whether it asks for a new model.
+        code: Short name, e.g. ``quality``.
+        is_met: Whether it holds.
         text: Values and limits in words.
-        evidence: What it rests on; the same evidence is the same finding.
+        evidence: What it rests on; the same evidence asks for the same training.
     """
 
-    name: str
+    code: str
     is_met: bool
     text: str
-    evidence: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
 class RetrainDecision:
-    """Whether to retrain, with every reason for and against.
+    """What follows, with every reason.
 
     Attributes:
         model_version: The champion.
-        reasons: In the order in which they were looked at.
+        reasons: What could ask for a new model, in the order in which it was looked at.
+        holds: What could hold the training back, likewise.
+        request_key: Names the training that is asked for; None: none is.
+        trained: Newest training's row in ``ops.promotion_ledger``; 0: none.
     """
 
     model_version: str
     reasons: tuple[Reason, ...]
+    holds: tuple[Reason, ...]
+    request_key: str | None
+    trained: int
 
     @property
-    def is_due(self) -> bool:
-        """Whether any reason is met."""
-        return any(reason.is_met for reason in self.reasons)
+    def outcome(self) -> Outcome:
+        """``none`` without a reason; ``held_back`` while anything holds the training back; else ``requested``."""
+        if not met(self.reasons):
+            return "none"
+        return "held_back" if met(self.holds) else "requested"
+
+    @property
+    def held_back_by(self) -> tuple[str, ...]:
+        """Codes of what holds the training back; nothing is held back that nobody asks for."""
+        return codes(self.holds) if self.outcome == "held_back" else ()
+
+    @property
+    def wanted(self) -> str:
+        """Why a new model is due, in words."""
+        return "; ".join(reason.text for reason in met(self.reasons))
+
+    @property
+    def next_step(self) -> str:
+        """What happens now, in words."""
+        held = "; ".join(hold.text for hold in met(self.holds))
+        return f"held back: {held}" if held else "`kedro retrain` trains it"
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """Every reason with its outcome, those that hold first; nothing speaks against what nobody asks for."""
+        asked = [(reason, "asks for a new model", "does not ask") for reason in self.reasons]
+        held = [(hold, "holds back", "does not hold back") for hold in self.holds if met(self.reasons)]
+        ordered = sorted([*asked, *held], key=lambda entry: not entry[0].is_met)
+        return tuple(
+            f"{entry.code} {yes if entry.is_met else no}: {entry.text}" for entry, yes, no in ordered
+        )
 
 
-def decide_retrain(
-    quality: pd.DataFrame, ledger: pd.DataFrame, champion: Watched, run: Run, params: RetrainParams
-) -> RetrainDecision:
-    """Retrain when the champion's quality keeps failing, or when it is too old.
+def met(reasons: Sequence[Reason]) -> list[Reason]:
+    """Those that hold."""
+    return [reason for reason in reasons if reason.is_met]
+
+
+def codes(reasons: Sequence[Reason]) -> tuple[str, ...]:
+    """Codes of those that hold."""
+    return tuple(reason.code for reason in met(reasons))
+
+
+def decide_retrain(situation: Situation, params: RetrainParams) -> RetrainDecision:
+    """Ask for a training when quality, age or schedule do, and nothing speaks against it; the same in, the same out.
+
+    A request stays open under its key until a training answers it or nothing asks for it any more; meanwhile only the
+    data can hold it back. While the data is broken no quality rule can be trusted, and no model should learn from it.
 
     Args:
-        quality: ``quality_history``: complete windows; the champion's own count.
-        ledger: ``ledger_history``: when it was promoted.
-        champion: The model in use.
-        run: Its now tells the age.
+        situation: See :func:`take_situation`.
         params: Limits.
     """
-    mine = quality[quality["model_version"] == champion.version].sort_values("window_start")
-    newest = mine.tail(params.windows)
-    reasons = (_quality(newest, params), _age(promoted_at(ledger, champion.version), champion, run, params))
-    return RetrainDecision(champion.version, reasons)
+    reasons = (_quality(situation, params), _age(situation, params), _schedule(situation, params))
+    asked, key = open_request(situation.decisions, situation.trainings), request_key(situation, reasons)
+    holds = [_data(situation)]
+    if asked is not None and asked.model_version == situation.champion:
+        key = asked.request_key if key is not None else None
+    else:
+        holds += [_cooldown(situation, params), _cap(situation, params, key), _labels(situation, params)]
+        holds += [_answered(situation, key)]
+    return RetrainDecision(situation.champion, reasons, tuple(holds), key, situation.trained_row)
 
 
-def _quality(newest: pd.DataFrame, params: RetrainParams) -> Reason:
-    violations: Sequence[bool] = [bool(is_violation) for is_violation in newest["is_violation"]]
-    if not violations:
-        return Reason("quality", False, "no complete window yet", "none")
-    is_met = violations[-1] and sum(violations) >= params.violations
+def request_key(situation: Situation, reasons: Sequence[Reason]) -> str | None:
+    """SHA-256 over champion and evidence of the reasons that hold; None: none does."""
+    asking = [(reason.code, reason.evidence) for reason in met(reasons)]
+    if not asking:
+        return None
+    return hashlib.sha256(json.dumps([situation.champion, asking]).encode()).hexdigest()
+
+
+def open_request(decisions: Sequence[Decided], trainings: Sequence[Training]) -> Decided | None:
+    """The request that waits for its training: the newest decision is one, and no training was decided on since."""
+    newest = decisions[-1] if decisions else None
+    if newest is None or newest.outcome != "requested" or newest.is_answered(trainings):
+        return None
+    return newest
+
+
+def _quality(situation: Situation, params: RetrainParams) -> Reason:
+    newest = situation.windows[-params.windows :]
+    broken = [window for window in newest if window.is_violation]
+    if not newest:
+        return Reason("quality", False, "no complete window yet")
+    is_newest = newest[-1].is_violation
     text = (
-        f"{sum(violations)} of the last {len(violations)} complete windows break quality rules, the newest "
-        f"{'does' if violations[-1] else 'does not'} "
-        f"(due from {params.violations} of {params.windows} with the newest)"
+        f"{len(broken)} of the last {len(newest)} complete windows break quality rules, the newest "
+        f"{'does' if is_newest else 'does not'} (due from {params.violations} of {params.windows} with the newest)"
     )
-    broken = [str(start) for start, is_bad in zip(newest["window_start"], violations, strict=True) if is_bad]
-    return Reason("quality", is_met, text, f"newest {newest['window_start'].iloc[-1]}, broken {broken}")
+    evidence = ", ".join(f"{window.start}" for window in broken)
+    return Reason("quality", is_newest and len(broken) >= params.violations, text, evidence)
 
 
-def promoted_at(ledger: pd.DataFrame, version: str) -> pd.Timestamp | None:
-    """When the champion's alias first named the version (UTC); None: the ledger does not know it."""
-    moves = ledger[(ledger["event"] == "moved") & (ledger["champion_after"] == version)]
-    return None if moves.empty else moves["as_of"].min()
-
-
-def _age(since: pd.Timestamp | None, champion: Watched, run: Run, params: RetrainParams) -> Reason:
+def _age(situation: Situation, params: RetrainParams) -> Reason:
+    champion, since = situation.champion, situation.promoted_at
+    # With the last training: a model that was trained and refused leaves the old one in use, and asks anew.
+    evidence = f"promoted {since}, trained in row {situation.trained_row}"
     if since is None:
-        text = f"champion {champion.version} stands in no row of ops.promotion_ledger, so its age is unknown"
-        return Reason("age", True, text, "unknown")
-    now = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None)
-    age = (now - since) / pd.Timedelta(days=1)
-    is_met = bool(age > params.max_age_days)
-    text = f"champion {champion.version} was promoted {age:.0f} days ago (due after {params.max_age_days:g})"
-    return Reason("age", is_met, text, f"{since}, {'too old' if is_met else 'young enough'}")
+        text = f"champion {champion} stands in no row of ops.promotion_ledger, so its age is unknown"
+        return Reason("age", True, text, evidence)
+    age = (situation.as_of - since) / DAY
+    text = f"champion {champion} was promoted {age:.0f} days ago (due after {params.max_age_days:g})"
+    return Reason("age", age > params.max_age_days, text, evidence)
+
+
+def _schedule(situation: Situation, params: RetrainParams) -> Reason:
+    if params.schedule_days is None:
+        return Reason("schedule", False, "there is none")
+    if situation.trained is None:
+        return Reason("schedule", True, "no training on record", "never")
+    since = (situation.as_of - situation.trained.as_of) / DAY
+    text = f"the last training was {since:.0f} days ago (due after {params.schedule_days:g})"
+    return Reason("schedule", since >= params.schedule_days, text, f"trained in row {situation.trained_row}")
+
+
+def _data(situation: Situation) -> Reason:
+    alerts = situation.data_alerts
+    text = f"{', '.join(alerts)}: bad data is no drift" if alerts else "no alert about the data is open"
+    return Reason("data_alert", bool(alerts), text)
+
+
+def _cooldown(situation: Situation, params: RetrainParams) -> Reason:
+    if situation.trained is None:
+        return Reason("cooldown", False, "no training on record")
+    since = (situation.as_of - situation.trained.as_of) / DAY
+    text = f"the last training was {since:.1f} days ago (at least {params.cooldown_days:g})"
+    return Reason("cooldown", since < params.cooldown_days, text)
+
+
+def _cap(situation: Situation, params: RetrainParams, key: str | None) -> Reason:
+    asked = {
+        decided.request_key
+        for decided in situation.decisions
+        if decided.outcome == "requested" and decided.as_of > situation.as_of - WEEK
+    }
+    others = len(asked - {key})
+    text = f"{others} other requests in the last seven days (at most {params.max_per_week} with this one)"
+    return Reason("weekly_cap", others >= params.max_per_week, text)
+
+
+def _labels(situation: Situation, params: RetrainParams) -> Reason:
+    text = f"{situation.new_labels:,} new labels since the last training (at least {params.min_new_labels:,})"
+    return Reason("few_labels", situation.new_labels < params.min_new_labels, text)
+
+
+def _answered(situation: Situation, key: str | None) -> Reason:
+    asked = [d for d in situation.decisions if (d.outcome, d.request_key) == ("requested", key)]
+    answered = any(decided.is_answered(situation.trainings) for decided in asked)
+    text = (
+        "this very evidence was answered by a training" if answered else "no training answered this evidence"
+    )
+    return Reason("answered", answered, text)
+
+
+def record_retrain(decision: RetrainDecision, past: Past, before: DataFrame, run: Run) -> DataFrame:
+    """The decision as a row of ``ops.retrain_decisions``; none when it is the one that stands there last.
+
+    Args:
+        decision: See :func:`decide_retrain`.
+        past: Former decisions.
+        before: ``ops.retrain_decisions`` before this run.
+        run: The run.
+    """
+    row = new_row(decision, past.decisions, run)
+    return to_frame(before, [] if row is None else [row], RETRAIN_DECISIONS)
+
+
+def new_row(decision: RetrainDecision, former: Sequence[Decided], run: Run) -> dict[str, Any] | None:
+    """The decision's columns; None when it says what the newest of the former ones says."""
+    content = {
+        "outcome": decision.outcome,
+        "request_key": decision.request_key,
+        "model_version": decision.model_version,
+        "reasons": codes(decision.reasons),
+        "held_back_by": decision.held_back_by,
+    }
+    if former and content == {name: getattr(former[-1], name) for name in content}:
+        return None
+    return {
+        **content,
+        "sequence": former[-1].sequence + 1 if former else 1,
+        "explanation": decision.explanation,
+        "trained": decision.trained,
+        "run_id": run.run_id,
+        "as_of": run.as_of,
+    }

@@ -17,11 +17,13 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.frames import number, rows_of
 from lakehouse_ml.pipelines.monitoring.headline import Standing
 from lakehouse_ml.pipelines.monitoring.params import Params
+from lakehouse_ml.pipelines.monitoring.retrain import met
 
 # How a rule that was kept begins among a decision's reasons.
 _PASSED = "passed "
 _MOST_ALERTS = 8
 _STYLES = {"critical": "bold red", "warning": "yellow"}
+_RETRAIN = {"none": "no", "requested": "requested, `kedro retrain` trains it", "held_back": "held back"}
 _ENDS = ("value", "low", "high")
 _SHOWN = {"roc_auc": "AUC", "average_precision": "AP", "brier_loss": "Brier"}
 
@@ -111,8 +113,11 @@ def summarise(
         "champion": standing.champion.version,
         "alerts": standing.warnings[["severity", "rule", "subject", "reason", "owner"]].to_dict("records"),
         "retrain": {
-            "is_due": standing.decision.is_due,
+            "outcome": standing.decision.outcome,
+            "request_key": standing.decision.request_key,
+            "held_back_by": standing.decision.held_back_by,
             "reasons": [reason.text for reason in standing.decision.reasons],
+            "holds": [hold.text for hold in met(standing.decision.holds)],
         },
         "look_further": [_at(entry, run.as_of) for entry in params.look_further],
     }
@@ -197,8 +202,10 @@ def _said(summary: Summary) -> Text:
         text.append("".join(f"  {reason}\n" for reason in decision["reasons"]))
         text.append(f"  {len(decision['passed'])} rules passed: {', '.join(decision['passed'])}\n")
     text.append(f"Champion: version {summary['champion']}\n", style="bold")
-    text.append(f"Retrain: {'yes' if summary['retrain']['is_due'] else 'no'}\n", style="bold")
+    text.append(f"Retrain: {_RETRAIN[summary['retrain']['outcome']]}\n", style="bold")
     text.append("".join(f"  {reason}\n" for reason in summary["retrain"]["reasons"]))
+    if summary["retrain"]["outcome"] == "held_back":
+        text.append("".join(f"  held back: {hold}\n" for hold in summary["retrain"]["holds"]))
     text.append(f"Open alerts: {len(summary['alerts'])}\n", style="bold")
     for alert in summary["alerts"][:_MOST_ALERTS]:
         text.append(f"  {alert['severity']}", style=_STYLES[alert["severity"]])

@@ -1,14 +1,15 @@
 """The page's tables: alerts, sources, decisions, stages."""
 
 from collections.abc import Iterator
-from datetime import UTC
 
 import pandas as pd
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.alerts import DataParams, source_ages
-from lakehouse_ml.pipelines.monitoring.frames import rows_of
+from lakehouse_ml.pipelines.monitoring.frames import naive, rows_of
+from lakehouse_ml.pipelines.monitoring.headline import Standing
 from lakehouse_ml.pipelines.monitoring.page import Column, Html, State, folded, pill, table
+from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
 
 Tables = dict[str, Html]
 
@@ -18,7 +19,7 @@ _STATES: dict[str, State] = {"critical": "critical", "warning": "warning", "info
 
 
 def report_tables(
-    alerts: pd.DataFrame,
+    standing: Standing,
     files: pd.DataFrame,
     ledger: pd.DataFrame,
     stages: pd.DataFrame,
@@ -28,7 +29,7 @@ def report_tables(
     """Markup of every table by the name of its place on the page.
 
     Args:
-        alerts: ``open_alerts``.
+        standing: Open alerts, and whether to retrain.
         files: ``file_history``.
         ledger: ``ledger_history``.
         stages: ``stage_history``.
@@ -36,7 +37,8 @@ def report_tables(
         params: Limits of the sources.
     """
     return {
-        "alerts": _alert_table(alerts),
+        "alerts": _alert_table(standing.alerts),
+        "retrain": _retrain_table(standing.decision),
         "sources": _source_table(files, run, params),
         "ledger": _ledger_table(ledger),
         "stage_table": _stage_table(stages),
@@ -45,7 +47,8 @@ def report_tables(
 
 def _alert_table(alerts: pd.DataFrame) -> Html:
     columns = (
-        Column("Severity"), Column("Rule", "nowrap"), Column("Subject"), Column("What was found"), Column("Owner"),
+        Column("Severity"), Column("Rule", "nowrap"), Column("Subject"), Column("What was found"),
+        Column("Since", "nowrap"), Column("Owner"),
     )  # fmt: skip
     groups = alerts.groupby(["severity", "rule", "owner"], sort=False)
     rows = (row for _, group in groups for row in _alert_rows(group))
@@ -62,11 +65,28 @@ def _alert_rows(group: pd.DataFrame) -> Iterator[tuple[object, ...]]:
             first["rule"],
             "several",
             listed,
+            f"{group['opened_at'].min():%Y-%m-%d}",
             first["owner"],
         )
         return
     for row in rows_of(group):
-        yield (pill(row.severity, _STATES[row.severity]), row.rule, row.subject, row.reason, row.owner)
+        since = f"{row.opened_at:%Y-%m-%d}"
+        yield (pill(row.severity, _STATES[row.severity]), row.rule, row.subject, row.reason, since, row.owner)
+
+
+def _retrain_table(decision: RetrainDecision) -> Html:
+    columns = (Column("Reason", "nowrap"), Column("State", "nowrap"), Column("Values and limits"))
+    asked = [(reason, "asks for a new model", "quiet") for reason in decision.reasons]
+    held = [(hold, "holds back", "lets pass") for hold in decision.holds]
+    rows = (
+        (
+            reason.code.replace("_", " "),
+            pill(yes if reason.is_met else no, "warning" if reason.is_met else "ok"),
+            reason.text,
+        )
+        for reason, yes, no in [*asked, *held]
+    )
+    return table(columns, rows, empty="")
 
 
 def _source_table(files: pd.DataFrame, run: Run, params: DataParams) -> Html:
@@ -78,7 +98,7 @@ def _source_table(files: pd.DataFrame, run: Run, params: DataParams) -> Html:
 
 
 def _source_rows(files: pd.DataFrame, run: Run, params: DataParams) -> Iterator[tuple[object, ...]]:
-    ages = source_ages(files, pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None))
+    ages = source_ages(files, naive(run.as_of))
     counted = ["files", "lines", "accepted", "duplicates", "quarantined"]
     for source, days in files.groupby("source"):
         totals = [f"{int(days[name].sum()):,}" for name in counted]

@@ -131,9 +131,12 @@ class ApprovalRules(_Rules):
 
     Attributes:
         required: A person must approve of the evidence before the alias moves.
+        shadow_rows_min: Labelled rows that the version must have scored beside the champion before it is approved, and
+            not surely worse; 0: shadow results are not asked for. The first champion has nobody to stand beside.
     """
 
     required: bool
+    shadow_rows_min: int = Field(ge=0)
 
 
 class PromotionRules(_Rules):

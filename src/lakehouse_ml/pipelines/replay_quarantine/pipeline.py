@@ -3,12 +3,13 @@
 from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.replay_quarantine.replay import log_replay, replay
-from lakehouse_ml.use_case import UseCase, bound
+from lakehouse_ml.use_case import UseCase, bound, landed_sources
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Quarantined lines into silver where the corrected rules allow it; the next run takes it from there."""
-    sources = [contract.name for contract in use_case.sources]
+    contracts = landed_sources(use_case)
+    sources = [contract.name for contract in contracts]
     return Pipeline(
         [
             *(
@@ -18,10 +19,10 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
                     outputs=[f"replayed_{contract.name}", f"silver_{contract.name}"],
                     name=f"replay_{contract.name}",
                 )
-                for contract in use_case.sources
+                for contract in contracts
             ),
             Node(
-                func=bound(log_replay, sources=use_case.sources),
+                func=bound(log_replay, sources=contracts),
                 inputs=[
                     "before_ops_ingestion_log",
                     *(f"replayed_{source}" for source in sources),
