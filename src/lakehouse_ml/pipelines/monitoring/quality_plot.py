@@ -27,9 +27,10 @@ def plot_quality(quality: pd.DataFrame, estimated: pd.DataFrame, params: Quality
         estimated: ``estimated_windows``: drawn hollow and apart, since nothing was measured there.
         params: Whose plain limits are drawn.
     """
-    windows = pd.concat([quality, estimated])
-    if windows.empty:
+    filled = [frame for frame in (quality, estimated) if not frame.empty]
+    if not filled:
         return empty_figure("nothing is scored yet")
+    windows = pd.concat(filled)
     figure = make_subplots(
         rows=len(PANELS), cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=_HEIGHTS,
         subplot_titles=list(PANELS.values()),
