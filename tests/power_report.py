@@ -70,7 +70,7 @@ def draw(found: Study, path: Path) -> None:
     left.set_title("Noticed within four weeks (median days to the alarm)", loc="left", fontsize=10)
     left.set_xlim(0, 1.02)
     bars(right, {"any rule": found.false_alarms, **found.by_rule}, RED, MOST_FALSE)
-    right.set_title("Quarters with a false alarm", loc="left", fontsize=10)
+    right.set_title("Quarters with a false alarm (dashed: what is asked)", loc="left", fontsize=10)
     right.set_xlim(0, max(0.2, 1.05 * found.false_alarms.high))
     figure.tight_layout()
     figure.savefig(path, dpi=110)
@@ -88,5 +88,6 @@ def bars(axes, rates: dict[str, Rate], colour: str, limit: float) -> None:
         names, [r.value for r in values], xerr=spread, color=colour, alpha=0.75, ecolor=MUTED, capsize=3
     )
     axes.axvline(limit, color=MUTED, linestyle="--", linewidth=1)
-    axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+    axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     axes.spines[["top", "right"]].set_visible(False)
