@@ -19,7 +19,7 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench scan audit release deploy pins clean
+.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench power scan audit release deploy pins clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ chaos: env ## Kill the loop N times at random points and compare the tables
 bench: env ## Compare a day on nine months of history with one on four, and the server with the model itself
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_serving.py
+
+power: env ## Measure the monitor's false alarms and power on the lakehouse's days
+	$(BIN)/python tests/power.py
 
 java:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and neither is on the PATH: install one."; exit 1; }

@@ -44,7 +44,7 @@ def quality_window(start: date = MONDAY, worse: float = 0.0, **changes: Any) -> 
     """A complete window that breaks no rule; ``worse`` moves every metric the wrong way."""
     values = {
         "average_precision": 0.52 - worse, "roc_auc": 0.76 - worse, "brier_loss": 0.14 + worse / 4,
-        "cost": 0.36 + worse / 2,
+        "cost": 0.36 + worse / 2, "calibration_error": 0.03 + worse / 4,
     }  # fmt: skip
     intervals = {
         f"{metric}{end}": value + shift
@@ -54,8 +54,18 @@ def quality_window(start: date = MONDAY, worse: float = 0.0, **changes: Any) -> 
     return {
         "model_version": "3", "window_start": start, "window_end": start + timedelta(days=7), "rows": 6500,
         "labels": 6480, "positives": 1500, "mean_score": 0.23, "positive_rate": 0.23, **intervals,
+        "expected_average_precision": 0.52, "expected_roc_auc": 0.77, "expected_brier_loss": 0.14,
+        "expected_cost": 0.36,
         "is_violation": False, "broken_rules": [], "run_id": "run-1", **changes,
     }  # fmt: skip
+
+
+def estimated_windows() -> pd.DataFrame:
+    """The window that is not over yet."""
+    start = MONDAY + timedelta(days=7)
+    window = {"model_version": "3", "window_start": start, "window_end": start + timedelta(days=7)}
+    expected = {name: value for name, value in quality_window().items() if name.startswith("expected_")}
+    return pd.DataFrame([{**window, "rows": 900, "known_share": 0.4, **expected}])
 
 
 def quality_history(*violations: bool, version: str = "3") -> pd.DataFrame:
@@ -88,10 +98,11 @@ def profile_row(
         "percent_null": 100 * (len(found) - len(present)) / max(1, len(found)), "percent_zeros": None,
         "percent_distinct": 100 * present.nunique() / max(1, len(present)), "avg": None, "min": None, "max": None,
         "window_start": pd.Timestamp(start), "window_end": pd.Timestamp(start) + pd.Timedelta(days=7),
-        "edges": None, "bin_counts": None, "frequent_items": None,
+        "edges": None, "bin_counts": None, "frequent_items": None, "granularity": "1 week", "monitor_version": 1,
     }  # fmt: skip
     if is_text:
-        row["frequent_items"] = {str(name): int(count) for name, count in present.value_counts().items()}
+        counts = present.value_counts().items()
+        row["frequent_items"] = [{"item": str(name), "count": int(count)} for name, count in counts]
     else:
         numbers = present.to_numpy(np.float64)
         edges = bin_edges(np.asarray(reference if reference is not None else numbers, dtype=np.float64), 10)

@@ -136,9 +136,12 @@ class Project:
         path.write_bytes(content)
         return path
 
-    def table(self, table: str) -> DataFrame:
-        """``<schema>.<table>`` as it stands."""
-        return get_spark().read.table(self.lakehouse.table(table))
+    def table(self, table: str, version: int | None = None) -> DataFrame:
+        """``<schema>.<table>`` as it stands, or as it stood at a Delta version."""
+        named = self.lakehouse.table(table)
+        if version is None:
+            return get_spark().read.table(named)
+        return get_spark().sql(f"SELECT * FROM {named} VERSION AS OF {version}")
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of ``<schema>.<table>`` as sorted tuples, of some columns or of all."""

@@ -14,7 +14,7 @@ import pytest
 import requests
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 import toy
 from lakehouse_ml.cli.retraining import answer_request
@@ -33,7 +33,8 @@ from lakehouse_ml.pipelines.monitoring.situation import read_decisions
 from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, predictions_of
 from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
-from lakehouse_ml.trace.rebuild import compared, training_rows
+from lakehouse_ml.trace.rebuild import compared, features_again, training_rows
+from lakehouse_ml.trace.skew import Batch, compare, features_of_rows, late_files, sampled, served_batches
 from project_builders import Project
 from serving_builders import answering
 
@@ -62,7 +63,7 @@ class Shop(Project):
 def shop(
     spark: SparkSession, place: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Project, DataCatalog]]:
-    """The loop over seventy days, then a day more."""
+    """The loop over seventy days, of which the test environment holds three weeks out, then a day more."""
     folder = tmp_path_factory.mktemp("shop")
     project = Shop(folder, toy.USE_CASE, contracts="toy.CONTRACTS", model_name="sale", **place)
     toy.play(project.landing, range(70))
@@ -164,6 +165,33 @@ def test_a_version_made_again_from_silver_is_the_same_model(shop: tuple[Project,
     fewer = compared(trained, role, registered, rows.iloc[:-500], toy.USE_CASE)
     assert not fewer.is_equal
     assert f"training rows: {len(rows)} then, {len(rows) - 500} now" in fewer.causes
+
+
+def test_served_scores_are_the_same_when_made_again_from_the_versions_that_they_saw(
+    shop: tuple[Project, DataCatalog],
+) -> None:
+    project, catalog = shop
+    predictions = project.table("ml.predictions")
+    champion = catalog.load("ml_champion")
+    names, today = champion.feature_names, project.table("gold.features")
+    first, second = served_batches(predictions, project.table("ops.runs"), toy.START.date())
+    assert (len(first.days), len(second.days)) == (21, 1)
+    for batch in (first, second):
+        silver = {name: at_version(project, f"silver.{name}", batch) for name in ("visits", "sales")}
+        seen = project.table("gold.features", batch.features_version)
+        again = features_again(list(batch.days), batch.run, toy.USE_CASE, silver)
+        keys = sampled(predictions, batch, 100)
+        rows = [features_of_rows(table, keys, names) for table in (seen, again, today)]
+        found = compare(batch, keys.toPandas(), *rows, champion.model)
+        assert 50 < found.rows <= 200
+        assert (found.equal_share, found.restated, found.differing) == (1, 0, ())
+    tables = {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
+    assert late_files(second, toy.USE_CASE, tables) == ()
+    assert late_files(first, toy.USE_CASE, tables) != ()
+
+
+def at_version(project: Project, name: str, batch: Batch) -> DataFrame:
+    return project.table(name, batch.run.versions[name])
 
 
 @pytest.fixture(scope="module")

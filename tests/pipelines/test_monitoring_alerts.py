@@ -188,7 +188,7 @@ def test_what_is_wrong_with_the_data_says_so_and_everything_else_is_about_the_mo
     assert {f.rule for f in found} == {"freshness", "rejected_lines", "unreadable_file"}
     assert {f.about for f in found} == {"data"}
     assert {f.about for f in quality_alerts(quality_history(True), CHAMPION, owners=OWNERS)} == {"model"}
-    gone = windows(0.1).assign(percent_null_delta=50.0)
+    gone = windows(0.1).assign(percent_null_delta=75.0)
     shift, missing = DriftParams(**shipped("drift")).rules
     assert [(f.about, f.owner) for f in drifted(gone, shift, missing)] == [("data", "data engineering")]
 

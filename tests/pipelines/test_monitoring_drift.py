@@ -61,7 +61,7 @@ def test_categories_have_the_distances_of_categories() -> None:
 
 
 def test_values_beyond_the_frequent_ones_count_together() -> None:
-    cut = {"frequent_items": {"a": 60}}
+    cut = {"frequent_items": [{"item": "a", "count": 60}]}
     found = drifts(
         baseline_row(["a"] * 60 + ["b"] * 40, **cut), profile_row(["a"] * 60 + ["c"] * 40, MONDAY, **cut)
     ).iloc[0]
@@ -74,6 +74,17 @@ def test_a_window_without_values_has_missing_ones_and_no_distance() -> None:
     assert found["percent_null_delta"] == 100
     assert found["population_stability_index"] is None
     assert found["wasserstein_distance"] is None
+
+
+def test_features_that_came_and_went_are_named_for_the_whole_table() -> None:
+    table = {"data_type": "table", "column_name": ":table", "edges": None, "bin_counts": None}
+    found = drifts(
+        baseline_row(TRAINING, **table, non_null_columns=["x", "y"]),
+        profile_row(TRAINING[:50], MONDAY, **table, non_null_columns=["y", "z"]),
+    ).iloc[0]
+    assert found["non_null_columns_delta"] == {"added": ["z"], "missing": ["x"]}
+    assert found["count_delta"] == 50 - len(TRAINING)
+    assert found["population_stability_index"] is None
 
 
 def test_windows_compared_before_are_left_out() -> None:

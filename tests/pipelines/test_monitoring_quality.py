@@ -7,13 +7,14 @@ import pytest
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from lakehouse_ml.pipelines.monitoring.quality import Holdouts, is_complete, quality_rows
+from lakehouse_ml.pipelines.monitoring.quality import Holdouts, Standards, is_complete, quality_rows
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams, QualityRule
 from lakehouse_ml.pipelines.monitoring.windows import EPOCH, Window, WindowParams, complete_windows
 from lakehouse_ml.use_case import Costs
 from monitoring_builders import MONDAY, params
 
 PARAMS = QualityParams(**{**params("quality"), "draws": 200})
+BEYOND = QualityRule(name="brier_beyond_holdout", metric="brier_loss", beyond_holdout=True)
 COSTS = Costs(false_alarm=1.0, miss=3.0)
 HOLDOUTS: Holdouts = {"digest": {"brier_loss": Interval(0.10, 0.20)}}
 
@@ -34,7 +35,11 @@ def resolved(rows: int = 2100, skill: float = 1.5, seed: int = 0, **changes: Any
 
 
 def measure(frame: pd.DataFrame, holdouts: Holdouts = HOLDOUTS, **changes: Any) -> list[Any]:
-    return list(quality_rows(frame, holdouts, PARAMS.model_copy(update=changes), seed=1, costs=COSTS))
+    return measure_after(frame, Standards(holdouts, {}), **changes)
+
+
+def measure_after(frame: pd.DataFrame, standards: Standards, **changes: Any) -> list[Any]:
+    return list(quality_rows(frame, standards, PARAMS.model_copy(update=changes), seed=1, costs=COSTS))
 
 
 def test_metrics_are_those_of_scikit_learn_with_intervals_around_them() -> None:
@@ -44,7 +49,7 @@ def test_metrics_are_those_of_scikit_learn_with_intervals_around_them() -> None:
     assert row["roc_auc"] == pytest.approx(roc_auc_score(truth, frame["score"]))
     assert row["average_precision"] == pytest.approx(average_precision_score(truth, frame["score"]))
     assert row["brier_loss"] == pytest.approx(brier_score_loss(truth, frame["score"]))
-    for metric in ("roc_auc", "average_precision", "brier_loss", "cost"):
+    for metric in ("roc_auc", "average_precision", "brier_loss", "calibration_error", "cost"):
         assert row[f"{metric}_low"] < row[metric] < row[f"{metric}_high"]
     assert (row["rows"], row["labels"], row["positives"]) == (2100, 2100, int(truth.sum()))
     assert not row["is_violation"]
@@ -88,15 +93,50 @@ def test_a_model_without_skill_breaks_the_shipped_rules() -> None:
     assert {"auc_floor", "precision_floor"} <= set(row["broken_rules"])
 
 
+def test_scores_that_are_shuffled_fall_short_of_what_they_promise_and_sound_ones_do_not() -> None:
+    frame, standards = calibrated(), Standards(HOLDOUTS, {"3": (0.0, 0.01)})
+    (sound,) = measure_after(frame, standards)
+    mixed = np.random.default_rng(0).permutation(frame["score"])
+    (row,) = measure_after(frame.assign(score=mixed), standards)
+    assert sound["broken_rules"] == []
+    assert row["expected_roc_auc"] == pytest.approx(sound["expected_roc_auc"])
+    assert "auc_short_of_scores" in row["broken_rules"]
+
+
+def test_a_rule_about_several_windows_looks_at_those_on_record_and_at_those_measured_now() -> None:
+    rule = QualityRule(name="short", metric="roc_auc_shortfall", at_most=0.07, windows=3)
+    value = {"roc_auc_shortfall": 0.08}
+    assert not rule.is_broken(value, {}, (0.2,))
+    assert rule.is_broken(value, {}, (0.0, 0.07, 0.07))
+    assert not rule.is_broken(value, {}, (0.9, 0.05, 0.06))
+    assert rule.is_broken({"roc_auc_shortfall": None}, {}, (0.0, 0.0))
+    weeks = [
+        calibrated(seed=n).assign(window_start=MONDAY + timedelta(days=7 * n), score=0.5) for n in range(3)
+    ]
+    sums = [frame.assign(score=np.random.default_rng(0).beta(1, 3, len(frame))) for frame in weeks]
+    rows = measure_after(pd.concat(sums), Standards({}, {}), rules=(rule,))
+    assert [row["broken_rules"] for row in rows] == [[], [], ["short"]]
+    first = measure_after(sums[0], Standards({}, {"3": (0.3, 0.3)}), rules=(rule,))
+    assert first[0]["broken_rules"] == ["short"]
+
+
+def calibrated(rows: int = 6000, seed: int = 3) -> pd.DataFrame:
+    """A week whose scores are the probabilities that they say they are."""
+    generator = np.random.default_rng(seed)
+    score = generator.beta(1, 3, rows)
+    label = pd.Series(generator.random(rows) < score, dtype=object)
+    return resolved(rows).assign(score=score, label=label)
+
+
 def test_a_window_wholly_worse_than_the_holdout_breaks_the_rule_and_an_overlapping_one_does_not() -> None:
-    beyond = measure(resolved(), {"digest": {"brier_loss": Interval(0.01, 0.02)}})[0]
+    beyond = measure(resolved(), {"digest": {"brier_loss": Interval(0.01, 0.02)}}, rules=(BEYOND,))[0]
     assert beyond["broken_rules"] == ["brier_beyond_holdout"]
-    better = measure(resolved(), {"digest": {"brier_loss": Interval(0.8, 0.9)}})[0]
+    better = measure(resolved(), {"digest": {"brier_loss": Interval(0.8, 0.9)}}, rules=(BEYOND,))[0]
     assert not better["is_violation"]
 
 
 def test_a_model_without_a_holdout_on_record_fails_the_rule_that_needs_one() -> None:
-    assert measure(resolved(), {})[0]["broken_rules"] == ["brier_beyond_holdout"]
+    assert measure(resolved(), {}, rules=(BEYOND,))[0]["broken_rules"] == ["brier_beyond_holdout"]
 
 
 def test_a_metric_that_does_not_exist_breaks_its_rule() -> None:
@@ -124,6 +164,8 @@ def test_rules_know_which_side_is_worse() -> None:
         {"name": "misspelt", "metric": "roc_auc", "at_leest": 0.6},
         {"name": "metric", "metric": "auc", "at_least": 0.6},
         {"name": "interval", "metric": "ap_over_base_rate", "beyond_holdout": True},
+        {"name": "shortfall", "metric": "roc_auc_shortfall", "beyond_holdout": True},
+        {"name": "several", "metric": "roc_auc", "at_least": 0.6, "windows": 3},
     ],
 )
 def test_rules_that_say_nothing_clear_are_refused(rule: dict[str, Any]) -> None:
@@ -137,7 +179,7 @@ def test_a_monitor_without_rules_is_refused() -> None:
 
 
 def test_windows_are_weeks_from_monday_that_are_over() -> None:
-    weeks = WindowParams(days=7, history=2)
+    weeks = WindowParams(days=7, history=2, newest_days=1)
     expected = [Window(date(2013, 9, 16), date(2013, 9, 23)), Window(date(2013, 9, 23), date(2013, 9, 30))]
     assert complete_windows(datetime(2013, 9, 30, tzinfo=UTC), weeks) == expected
     assert complete_windows(datetime(2013, 10, 6, 23, 59, tzinfo=UTC), weeks) == expected

@@ -30,6 +30,7 @@ from monitoring_builders import (
     RUN,
     SOURCES,
     drift_history,
+    estimated_windows,
     file_history,
     ledger_history,
     params,
@@ -77,7 +78,7 @@ def page(known: dict[str, pd.DataFrame]) -> str:
     standing = stand(known)
     tables = report_tables(standing, known["files"], known["ledger"], known["stages"], RUN, DATA)
     figures = (
-        plot_quality(known["quality"], QualityParams(**params("quality"))),
+        plot_quality(known["quality"], estimated_windows(), QualityParams(**params("quality"))),
         plot_drift(known["drift"], DRIFT),
         plot_data_flow(known["files"], RUN, HISTORY),
         plot_stages(known["stages"]),
@@ -182,11 +183,32 @@ def test_many_findings_of_one_rule_fold_into_one_row(whole_page: str) -> None:
 
 
 def test_violations_are_ringed_and_limits_drawn() -> None:
-    figure = plot_quality(quality_history(False, True, False), QualityParams(**params("quality")))
+    figure = plot_quality(
+        quality_history(False, True, False), estimated_windows(), QualityParams(**params("quality"))
+    )
     rings = [trace for trace in figure.data if trace.name == "breaks a rule"]
-    assert len(rings) == 4
+    assert len(rings) == 5
     assert rings[0].text == ("auc_floor",)
-    assert [shape.y0 for shape in figure.layout.shapes] == [0.62]
+    assert [shape.y0 for shape in figure.layout.shapes] == [0.6]
+
+
+def test_a_window_that_waits_is_drawn_hollow_as_an_estimate_and_never_as_measured() -> None:
+    figure = plot_quality(
+        quality_history(False, False), estimated_windows(), QualityParams(**params("quality"))
+    )
+    estimates = [trace for trace in figure.data if trace.name == "estimate from the scores alone"]
+    measured = [trace for trace in figure.data if trace.name == "version 3"]
+    assert [len(trace.x) for trace in estimates] == [3] * 4
+    assert {trace.marker.symbol for trace in estimates} == {"diamond-open"}
+    assert {len(trace.x) for trace in measured} == {2}
+
+
+def test_estimates_are_drawn_before_any_window_is_complete_and_nothing_before_anything_is_scored() -> None:
+    none, rules_of = quality_history(), QualityParams(**params("quality"))
+    names = {trace.name for trace in plot_quality(none, estimated_windows(), rules_of).data if len(trace.x)}
+    assert names == {"estimate from the scores alone"}
+    blank = plot_quality(none, estimated_windows().iloc[:0], rules_of)
+    assert "nothing is scored yet" in blank.layout.annotations[0].text
 
 
 def test_the_heat_map_has_the_worst_features_on_top_and_counts_the_others() -> None:

@@ -9,13 +9,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.counting import ProfileParams, count_days, items_of, training_edges
 from lakehouse_ml.pipelines.monitoring.history import (
     HistoryParams,
     recent_decisions,
     recent_files,
     recent_stages,
 )
-from lakehouse_ml.pipelines.monitoring.profile import ProfileParams, profile, training_sample
+from lakehouse_ml.pipelines.monitoring.profile import profile
 from lakehouse_ml.pipelines.monitoring.quality import holdout_intervals, resolve_predictions
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
 from monitoring_rows import (
@@ -31,13 +32,12 @@ from monitoring_rows import (
     labels_of,
     ledger,
     logged,
-    moment,
     predictions_of,
     table_maker,
 )
 
-WEEKS = WindowParams(days=7, history=3)
-BINS = ProfileParams(bins=4, baseline_rows=10_000, frequent_items=2)
+WEEKS = WindowParams(days=7, history=3, newest_days=2)
+BINS = ProfileParams(bins=4, edge_rows=10_000, frequent_items=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +62,23 @@ def predictions(table: Table) -> DataFrame:
     return table(tables.PREDICTIONS, *predictions_of(frame), *shadow)
 
 
+def profiled(features: DataFrame, champion: Watched, before: DataFrame) -> DataFrame:
+    counted = count_days(features, champion, before, RUN, WEEKS, BINS)
+    return profile(counted, champion, before, RUN, {"gold.features": 4}, BINS)
+
+
 @pytest.fixture(scope="module")
-def first_profiles(features: DataFrame, table: Table) -> pd.DataFrame:
-    found = profile(features, CHAMPION, table(tables.PROFILE_METRICS), RUN, WEEKS, BINS)
-    tables.PROFILE_METRICS.check_columns(dict(found.dtypes))
-    flat = found.selectExpr("*", "window.start AS start").drop("window").toPandas()
-    return flat.set_index(["log_type", "start", "column_name"]).sort_index()
+def stored_profiles(features: DataFrame, table: Table) -> DataFrame:
+    """What the first run leaves: the training window, three weeks and every day of theirs and since."""
+    return profiled(features, CHAMPION, table(tables.PROFILE_METRICS))
+
+
+@pytest.fixture(scope="module")
+def first_profiles(stored_profiles: DataFrame) -> pd.DataFrame:
+    tables.PROFILE_METRICS.check_columns(dict(stored_profiles.dtypes))
+    flat = stored_profiles.selectExpr("*", "window.start AS start").drop("window").toPandas()
+    windows = flat[flat["granularity"] != "1 day"]
+    return windows.set_index(["log_type", "start", "column_name"]).sort_index()
 
 
 def of(profiles: pd.DataFrame, log_type: str, start: date, column: str) -> pd.Series:
@@ -121,37 +132,77 @@ def test_missing_values_zeros_constants_and_categories_are_counted(first_profile
     assert gaps["num_zeros"] == features_frame()["gaps"][:rows].eq(0).sum()
     assert sum(gaps["bin_counts"]) == rows - rows // 4
     assert (list(constant["edges"]), list(constant["bin_counts"])) == ([], [rows])
-    assert dict(city["frequent_items"]) == {"a": 2 * rows // 5, "b": rows // 5}
+    assert items_of(city) == {"a": 2 * rows // 5, "b": rows // 5}
     assert (city["distinct_count"], city["num_nulls"]) == (3, rows // 5)
 
 
-def test_windows_on_record_are_not_profiled_again_and_edges_stay(
-    features: DataFrame, table: Table, first_profiles: pd.DataFrame
+def test_a_week_is_put_together_from_its_days_on_record_without_reading_a_row(
+    stored_profiles: DataFrame, features: DataFrame, first_profiles: pd.DataFrame
 ) -> None:
-    known = [
-        {
-            "model_version": "3", "log_type": log, "window": {"start": moment(start.date()), "end": AS_OF},
-            "column_name": name, "data_type": row["data_type"], "count": 1, "num_nulls": 0,
-            "edges": [0.0, 1.0] if name == "jumps" else [], "run_id": "run-0",
-        }
-        for (log, start, name), row in first_profiles.iterrows()
-        if start != pd.Timestamp(2013, 2, 11) and name != "city"
-    ]  # fmt: skip
-    before = table(tables.PROFILE_METRICS, *known)
-    found = profile(features, CHAMPION, before, RUN, WEEKS, BINS)
-    assert {str(row.start)[:10] for row in found.selectExpr("window.start").distinct().collect()} == {
-        "2013-02-11"
-    }
-    assert list(found.where("column_name = 'jumps'").toPandas()["edges"][0]) == [0.0, 1.0]
+    last = "granularity = '1 week' AND window.start = '2013-02-11'"
+    found = profiled(features.where("false"), CHAMPION, stored_profiles.where(f"NOT ({last})"))
+    again = found.drop("run_id").toPandas().set_index("column_name").drop(columns="window")
+    assert set(again["granularity"]) == {"1 week"}
+    first = first_profiles.loc[("INPUT", pd.Timestamp(2013, 2, 11))].drop(columns="run_id")
+    figures = ("count", "num_nulls", "avg", "stddev", "min", "max", "median", "min_length")
+    for name in ("jumps", "gaps", "constant", "city"):
+        for column in figures:
+            assert again.loc[name, column] == pytest.approx(first.loc[name, column], nan_ok=True), (
+                name,
+                column,
+            )
+    assert again.loc["jumps", "distinct_count"] == first.loc["jumps", "distinct_count"]
+    # Days keep the most frequent values by name, so a week has those of its days.
+    assert items_of(again.loc["city"]) == items_of(first.loc["city"])
+    assert list(again.loc["jumps", "bin_counts"]) == list(first.loc["jumps", "bin_counts"])
+    assert list(again.loc["jumps", "edges"]) == list(first.loc["jumps", "edges"])
+
+
+def test_windows_and_days_on_record_are_not_profiled_again_but_for_another_version(
+    stored_profiles: DataFrame, features: DataFrame
+) -> None:
+    assert profiled(features, CHAMPION, stored_profiles).isEmpty()
     newer = Watched("4", "other", CHAMPION.trained_from, CHAMPION.trained_until)
-    assert profile(features, newer, before, RUN, WEEKS, BINS).where("log_type = 'BASELINE'").count() == 5
+    found = profiled(features, newer, stored_profiles)
+    assert found.where("log_type = 'BASELINE'").count() == 5
+    assert found.where("granularity = '1 day'").selectExpr("window.start").distinct().count() == 23
 
 
-def test_a_long_training_window_is_profiled_by_a_sample_that_is_always_the_same(features: DataFrame) -> None:
-    few = BINS.model_copy(update={"baseline_rows": 100})
-    first, again = (training_sample(features, CHAMPION, few) for _ in range(2))
-    assert 60 < len(first) < 28 * PER_DAY / 4
-    pd.testing.assert_frame_equal(first, again)
+def test_profiles_have_the_vendors_figures(first_profiles: pd.DataFrame) -> None:
+    frame = features_frame()
+    week = frame[(frame["predict_date"] >= date(2013, 2, 11)) & (frame["predict_date"] < date(2013, 2, 18))]
+    row, city, whole = (
+        of(first_profiles, "INPUT", date(2013, 2, 11), name) for name in ("jumps", "city", ":table")
+    )
+    assert (row["granularity"], row["logging_table_commit_version"], row["monitor_version"]) == (
+        "1 week",
+        4,
+        1,
+    )
+    assert (row["quantiles"][0], row["quantiles"][-1]) == (row["min"], row["max"])
+    assert row["median"] == row["quantiles"][5] == pytest.approx(week["jumps"].median(), abs=0.4)
+    assert (city["min_length"], city["max_length"], city["avg_length"]) == (1, 1, 1)
+    assert (row["num_nan"], row["percent_nan"]) == (0, 0)
+    assert set(whole["non_null_columns"]) == {"jumps", "gaps", "constant", "city"}
+    assert row["slice_key"] is None
+
+
+def test_the_edges_of_a_long_training_window_come_from_a_sample_that_is_always_the_same(
+    features: DataFrame,
+) -> None:
+    few = BINS.model_copy(update={"edge_rows": 100})
+    first, again = (training_edges(features, CHAMPION, few) for _ in range(2))
+    assert first == again
+    assert first != training_edges(features, CHAMPION, BINS)
+
+
+def test_the_newest_days_are_there_although_nothing_is_due(
+    features: DataFrame, stored_profiles: DataFrame
+) -> None:
+    counted = count_days(features, CHAMPION, stored_profiles, RUN, WEEKS, BINS)
+    assert counted.spans == ()
+    assert max(counted.days) == date(2013, 2, 20)
+    assert counted.days[date(2013, 2, 20)]["city"].count == PER_DAY
 
 
 def test_a_training_window_without_rows_is_an_error_with_a_way_out(features: DataFrame, table: Table) -> None:
@@ -159,7 +210,7 @@ def test_a_training_window_without_rows_is_an_error_with_a_way_out(features: Dat
     with pytest.raises(
         ValueError, match=r"no rows from 2012-01-01 to 2012-02-01.*kedro refresh --layer gold"
     ):
-        profile(features, lost, table(tables.PROFILE_METRICS), RUN, WEEKS, BINS)
+        profiled(features, lost, table(tables.PROFILE_METRICS))
 
 
 def test_predictions_stand_beside_the_truth_as_known(
@@ -169,8 +220,12 @@ def test_predictions_stand_beside_the_truth_as_known(
         predictions, labels, table(tables.QUALITY_WINDOWS), RUN, WEEKS, label="is_late"
     )
     assert set(found["model_version"]) == {"3"}
-    assert found["window_start"].unique().tolist() == [date(2013, 2, 4), date(2013, 2, 11)]
-    assert set(found["window_end"]) == {date(2013, 2, 11), date(2013, 2, 18)}
+    assert found["window_start"].unique().tolist() == [
+        date(2013, 2, 4),
+        date(2013, 2, 11),
+        date(2013, 2, 18),
+    ]
+    assert set(found["window_end"]) == {date(2013, 2, 11), date(2013, 2, 18), date(2013, 2, 25)}
     late = found[found["window_start"] == date(2013, 2, 11)]
     assert late["is_resolved"].mean() == pytest.approx(5 / 7)
     assert late["label"].notna().sum() == 5 * PER_DAY - 1
@@ -203,7 +258,7 @@ def test_windows_on_record_are_not_measured_again(
     }  # fmt: skip
     before = table(tables.QUALITY_WINDOWS, stored)
     found = resolve_predictions(predictions, labels, before, RUN, WEEKS, label="is_late")
-    assert set(found["window_start"]) == {date(2013, 2, 11)}
+    assert set(found["window_start"]) == {date(2013, 2, 11), date(2013, 2, 18)}
 
 
 def test_the_first_holdout_of_a_model_counts(table: Table) -> None:

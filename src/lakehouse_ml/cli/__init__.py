@@ -11,6 +11,7 @@ from lakehouse_ml.cli.packaging import package
 from lakehouse_ml.cli.releases import release
 from lakehouse_ml.cli.retraining import retrain
 from lakehouse_ml.cli.serving import serve
+from lakehouse_ml.cli.skew import skew
 from lakehouse_ml.cli.trace import explain_flight, lineage, rebuild
 
 __all__ = ["cli", "landing_folder"]
@@ -23,7 +24,7 @@ def cli() -> None:
 
 for command in (
     *(land, refresh, retrain, approve, rollback, promote, ledger),
-    *(lineage, explain_flight, rebuild, serve),
+    *(lineage, explain_flight, rebuild, skew, serve),
     *(bundle, grants, package, release),
 ):
     cli.add_command(command)

@@ -178,7 +178,7 @@ def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
         champions = champions_of(context)
         decision = decision_on(version, champions.ledger.state())
         trained, role = trained_for(decision), str(decision.elected)
-        rows = training_rows(trained, USE_CASE, _recorded_silver(context, trained["source_versions"]))
+        rows = training_rows(trained, USE_CASE, recorded_silver(context, trained["source_versions"]))
         registered = champions.registry.load(ModelReference(version, str(decision.model_digest)))
         found = compared(trained, role, registered.model, rows, USE_CASE)
     for cause in found.causes:
@@ -191,7 +191,8 @@ def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
     console().print(f"version {version} is the same model when made again: {told}")
 
 
-def _recorded_silver(context: KedroContext, versions: dict[str, int]) -> dict[str, DataFrame]:
+def recorded_silver(context: KedroContext, versions: dict[str, int]) -> dict[str, DataFrame]:
+    """Silver tables by name at the versions on record."""
     return {
         source.name: table_at(context, f"silver_{source.name}", versions[source.table])
         for source in USE_CASE.sources

@@ -67,15 +67,7 @@ def training_rows(
     now = Run(trained["run_id"], datetime.fromisoformat(trained["as_of"]), {})
     cutoff = datetime.fromisoformat(trained["label_cutoff"])
     first, end = (date.fromisoformat(trained[name]) for name in ("train_start", "train_end"))
-    days = sorted(days_between(first, end - timedelta(days=1)))
-    spine = next(build_spine(use_case.spine, days, now, *_of(use_case.spine.inputs, silver)))
-    # Columns of its own: families join it with the very tables that it is made of.
-    entities = spine.toDF(*spine.columns)
-    families = [
-        build_family(family, days, now, entities, *_of((*family.inputs, *family.references), silver))
-        for family in use_case.families
-    ]
-    features = next(join_families(days, entities, *families))
+    features = features_again(sorted(days_between(first, end - timedelta(days=1))), now, use_case, silver)
     asked = features.where(
         F.col("predict_at") <= F.lit(cutoff - timedelta(hours=trained["label_wait_hours"]))
     )
@@ -83,6 +75,27 @@ def training_rows(
     rows = labelled_rows(asked, labels, use_case.labels.column, cutoff)
     found = rows.withColumnRenamed(use_case.labels.column, "label").toPandas()
     return found.sort_values(["predict_at", "key"], ignore_index=True)
+
+
+def features_again(
+    days: list[date], run: Run, use_case: UseCase, silver: Mapping[str, DataFrame]
+) -> DataFrame:
+    """The rows of ``gold.features`` of some days as a run would build them, from silver alone.
+
+    Args:
+        days: Days of predict_date, UTC.
+        run: Its now.
+        use_case: Spine and families.
+        silver: Silver tables by name, as the run saw them.
+    """
+    spine = next(build_spine(use_case.spine, days, run, *_of(use_case.spine.inputs, silver)))
+    # Columns of its own: families join it with the very tables that it is made of.
+    entities = spine.toDF(*spine.columns)
+    families = [
+        build_family(family, days, run, entities, *_of((*family.inputs, *family.references), silver))
+        for family in use_case.families
+    ]
+    return next(join_families(days, entities, *families))
 
 
 def _of(names: tuple[str, ...], silver: Mapping[str, DataFrame]) -> list[DataFrame]:

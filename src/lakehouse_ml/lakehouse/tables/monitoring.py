@@ -1,7 +1,23 @@
 """What monitoring found: quality windows, alerts, profiles and drift with the vendor's columns."""
 
 from lakehouse_ml.lakehouse.contract import Column, Contract
-from lakehouse_ml.lakehouse.tables.columns import AS_OF, RUN_ID, WINDOW, number, text
+from lakehouse_ml.lakehouse.tables.columns import (
+    AS_OF,
+    GRANULARITY,
+    MONITOR_VERSION,
+    RUN_ID,
+    SLICE,
+    WINDOW,
+    number,
+    text,
+)
+
+_QUALITY = (
+    ("average_precision", "Average precision"),
+    ("roc_auc", "Area under the ROC curve"),
+    ("brier_loss", "Brier loss"),
+    ("cost", "Mean cost of the decisions"),
+)
 
 QUALITY_WINDOWS = Contract(
     table="ops.quality_windows",
@@ -19,12 +35,14 @@ QUALITY_WINDOWS = Contract(
         *(
             number(f"{metric}{end}", f"{description}{says}")
             for metric, description in (
-                ("average_precision", "Average precision"),
-                ("roc_auc", "Area under the ROC curve"),
-                ("brier_loss", "Brier loss"),
-                ("cost", "Mean cost of the decisions"),
+                *_QUALITY,
+                ("calibration_error", "Mean gap of score and truth over bins"),
             )
             for end, says in (("", ""), ("_low", ", lower 95 %"), ("_high", ", upper 95 %"))
+        ),
+        *(
+            number(f"expected_{metric}", f"{description} that the scores alone promise: an estimate")
+            for metric, description in _QUALITY
         ),
         Column("is_violation", "boolean", "A quality rule is broken"),
         Column("broken_rules", "array<string>", "Names of the broken quality rules"),
@@ -88,11 +106,17 @@ PROFILE_METRICS = Contract(
         text("model_version", "Champion whose frozen edges count"),
         Column("log_type", "string", "Role of the window", rule="log_type IN ('INPUT', 'BASELINE')"),
         WINDOW,
+        GRANULARITY,
+        number("logging_table_commit_version", "Delta version of gold.features", "bigint"),
+        MONITOR_VERSION,
+        *SLICE,
         text("column_name", "Feature, or :table"),
         text("data_type", "Spark SQL type"),
         number("count", "Rows", "bigint", required=True),
         number("num_nulls", "Missing values", "bigint", required=True),
         number("percent_null", "Share of missing values, 0..100"),
+        number("num_nan", "Values that are not a finite number", "bigint"),
+        number("percent_nan", "Share of values that are not a finite number, 0..100"),
         number("num_zeros", "Zeros", "bigint"),
         number("percent_zeros", "Share of zeros, 0..100"),
         number("distinct_count", "Distinct values", "bigint"),
@@ -101,11 +125,26 @@ PROFILE_METRICS = Contract(
         number("stddev", "Standard deviation"),
         number("min", "Smallest value"),
         number("max", "Largest value"),
+        Column(
+            "quantiles",
+            "array<double>",
+            "From 0 to 1 by tenths, within the bins by proportion",
+            required=False,
+        ),
+        number("median", "The same"),
+        number("min_length", "Characters of the shortest value of a text", "bigint"),
+        number("max_length", "Characters of the longest value of a text", "bigint"),
+        number("avg_length", "Mean characters of a text"),
+        Column("non_null_columns", "array<string>", "Of :table, features with any value", required=False),
         Column("edges", "array<double>", "Inner bin edges, frozen with the champion", required=False),
         Column("bin_counts", "array<bigint>", "Rows per bin", required=False),
         Column(
-            "frequent_items", "map<string,bigint>", "Rows by value of a categorical column", required=False
+            "frequent_items",
+            "array<struct<item:string,count:bigint>>",
+            "Rows by value of a categorical column, the most frequent first",
+            required=False,
         ),
+        Column("distinct_sketch", "binary", "Registers of distinct_count, which add up", required=False),
         RUN_ID,
     ),
     owner="data science",
@@ -120,9 +159,18 @@ DRIFT_METRICS = Contract(
         Column("drift_type", "string", "Reference", rule="drift_type IN ('BASELINE', 'CONSECUTIVE')"),
         WINDOW,
         Column("window_cmp", WINDOW.type, "Days of the reference", unit="UTC"),
-        text("column_name", "Feature"),
+        GRANULARITY,
+        MONITOR_VERSION,
+        *SLICE,
+        text("column_name", "Feature, or :table"),
         text("data_type", "Spark SQL type"),
         *(number(f"{name}_delta", f"{name}: window minus reference") for name in _DRIFT_DELTAS),
+        Column(
+            "non_null_columns_delta",
+            "struct<added:array<string>,missing:array<string>>",
+            "Of :table, features that came and went",
+            required=False,
+        ),
         number("js_distance", "Jensen-Shannon distance, base 2"),
         Column("ks_test", "struct<statistic:double,pvalue:double>", "Over the bins", required=False),
         number("wasserstein_distance", "Over bin centres, in the feature's unit"),

@@ -1,19 +1,233 @@
-"""Counts of every column in one pass: what a profile is made of."""
+"""The days that a run looks at, counted in one pass on the champion's frozen edges."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pydantic import Field
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse_ml.pipelines.monitoring.frames import Row, number, records_of
+from lakehouse_ml.lakehouse.column_counts import (
+    PARTS_SCHEMA,
+    Counts,
+    Edges,
+    counter,
+    counts_by_day,
+    total,
+)
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.champion import Watched
+from lakehouse_ml.pipelines.monitoring.frames import Row, records_of
+from lakehouse_ml.pipelines.monitoring.params import Params
+from lakehouse_ml.pipelines.monitoring.windows import (
+    Window,
+    WindowParams,
+    complete_windows,
+    midnight,
+    newest_days,
+)
 
-WHOLE_TABLE = ":table"
+BASELINE, INPUT = "BASELINE", "INPUT"
+DAY = "predict_date"
+_NOT_FEATURES = ("key", DAY, "predict_at")
 
-Edges = Mapping[str, list[float]]
+DayCounts = Mapping[date, Mapping[str, Counts]]
+
+
+class ProfileParams(Params):
+    """How windows are profiled.
+
+    Attributes:
+        bins: Bins of a numeric feature, equally filled over the training window.
+        edge_rows: About so many training rows place the edges; all of them are counted.
+        frequent_items: Values of a categorical feature stored by name; the others count together.
+    """
+
+    bins: int = Field(ge=2, le=100)
+    edge_rows: int = Field(ge=100)
+    frequent_items: int = Field(ge=1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A window and the role it plays: ``BASELINE`` is the champion's training window."""
+
+    log_type: str
+    window: Window
+
+    @property
+    def granularity(self) -> str:
+        """Length of the window in words, as the vendor has it."""
+        return {1: "1 day", 7: "1 week"}.get(self.window.days, f"{self.window.days} days")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the features looked like.
+
+    Attributes:
+        spans: Windows and days to be stored, the training window first.
+        days: Counts by day and feature, of the windows due and of the newest days.
+        edges: Inner bin edges by numeric feature.
+    """
+
+    spans: tuple[Span, ...]
+    days: DayCounts
+    edges: Edges
+
+    def of(self, window: Window) -> dict[str, Counts]:
+        """Counts by feature over a window, from its days; features of no day are not there."""
+        inside = [counts for day, counts in self.days.items() if window.start <= day < window.end]
+        names = sorted({name for counts in inside for name in counts})
+        return {name: total(counts[name] for counts in inside) for name in names}
+
+
+def count_days(
+    features: DataFrame,
+    champion: Watched,
+    before: DataFrame,
+    run: Run,
+    windows: WindowParams,
+    params: ProfileParams,
+) -> Counted:
+    """Every feature counted by day: of the windows that this champion version has no profile of, and lately.
+
+    Days that are on record are taken from there; no row of them is read again.
+
+    Args:
+        features: ``gold_features``, one row per key; reads predict_date and every feature.
+        champion: Whose edges count; they are placed by its training window when it is first watched.
+        before: ``ops.profile_metrics`` before this run.
+        run: The run's now.
+        windows: The grid.
+        params: Bins.
+
+    Raises:
+        ValueError: The training window has no rows.
+    """
+    grid, lately = complete_windows(run.as_of, windows), newest_days(run.as_of, windows)
+    stored = stored_profiles(before, champion, min(grid[0].start, lately[0]))
+    spans, known = due_spans(stored, champion, grid), stored_days(stored)
+    is_first = bool(spans) and spans[0].log_type == BASELINE
+    edges = training_edges(features, champion, params) if is_first else stored_edges(stored)
+    new = [day for day in due_days(spans, lately) if day not in known]
+    wanted = [
+        *(day_window(day) for day in new),
+        *(span.window for span in spans if span.log_type == BASELINE),
+    ]
+    days = {**known, **counted_by_day(features, wanted, edges)}
+    over = (Span(INPUT, day_window(day)) for day in new if day < run.as_of.date() and windows.days > 1)
+    return Counted((*spans, *over), days, edges)
+
+
+def stored_profiles(profiles: DataFrame, champion: Watched, since: date) -> pd.DataFrame:
+    """The training window's profile of a champion version, and those that begin on a day or later.
+
+    Returns:
+        Columns of ``ops.profile_metrics``, with window_start and window_end (UTC) for the window.
+    """
+    is_wanted = (F.col("log_type") == BASELINE) | (F.col("window.start") >= F.lit(midnight(since)))
+    mine = profiles.where((F.col("model_version") == champion.version) & is_wanted)
+    ends = (F.col(f"window.{end}").alias(f"window_{end}") for end in ("start", "end"))
+    return mine.select("*", *ends).drop("window").toPandas()
+
+
+def due_spans(stored: pd.DataFrame, champion: Watched, windows: Iterable[Window]) -> list[Span]:
+    """The windows without a profile; the training window first, if it is due."""
+    wanted = [
+        Span(BASELINE, Window(champion.trained_from, champion.trained_until)),
+        *(Span(INPUT, window) for window in windows),
+    ]
+    ends = zip(stored["log_type"], stored["window_start"], stored["window_end"], strict=True)
+    done = {Span(log, Window(start.date(), end.date())) for log, start, end in set(ends)}
+    return [span for span in wanted if span not in done]
+
+
+def due_days(spans: Iterable[Span], lately: Iterable[date]) -> list[date]:
+    """The days that windows are put together from, and the newest ones, in order."""
+    inputs = (day for span in spans if span.log_type == INPUT for day in span.window.each_day())
+    return sorted({*inputs, *lately})
+
+
+def day_window(day: date) -> Window:
+    """The day as a window."""
+    return Window(day, day + timedelta(days=1))
+
+
+def stored_days(stored: pd.DataFrame) -> DayCounts:
+    """Counts by day and feature of the days on record."""
+    is_day = stored["window_end"] - stored["window_start"] == timedelta(days=1)
+    days: dict[date, dict[str, Counts]] = {}
+    for row in records_of(stored[is_day & (stored["log_type"] == INPUT) & (stored["data_type"] != "table")]):
+        days.setdefault(row["window_start"].date(), {})[row["column_name"]] = stored_counts(row)
+    return days
+
+
+def stored_counts(row: Row) -> Counts:
+    """Counts from a row of ``ops.profile_metrics``; means and spreads to the digits that are stored."""
+    count, nulls = int(row["count"]), int(row["num_nulls"])
+    if row["data_type"] == "string":
+        return Counts(count, nulls, items=items_of(row))
+    present = count - nulls - int(row["num_nan"])
+    return Counts(
+        count=count,
+        nulls=nulls,
+        nans=int(row["num_nan"]),
+        zeros=int(row["num_zeros"]),
+        mean=row["avg"] if present else 0.0,
+        deviation=row["stddev"] ** 2 * (present - 1) if present > 1 else 0.0,
+        smallest=row["min"] if present else np.inf,
+        largest=row["max"] if present else -np.inf,
+        bins=tuple(int(rows) for rows in row["bin_counts"]),
+        registers=bytes(row["distinct_sketch"]),
+    )
+
+
+def items_of(row: Row) -> dict[str, int]:
+    """Rows by value of a categorical column, from its row of ``ops.profile_metrics``."""
+    return {entry["item"]: int(entry["count"]) for entry in row["frequent_items"]}
+
+
+def stored_edges(stored: pd.DataFrame) -> Edges:
+    """The edges as they were frozen with the champion, by numeric feature."""
+    baseline = stored[(stored["log_type"] == BASELINE) & (stored["data_type"] == "double")]
+    return {
+        name: [float(edge) for edge in edges]
+        for name, edges in zip(baseline["column_name"], baseline["edges"], strict=True)
+    }
+
+
+def feature_names(features: DataFrame, data_type: str) -> list[str]:
+    """The features of a type, ``double`` or ``string``."""
+    return [name for name, kind in features.dtypes if kind == data_type and name not in _NOT_FEATURES]
+
+
+def training_edges(features: DataFrame, champion: Watched, params: ProfileParams) -> Edges:
+    """Inner bin edges by numeric feature, from about ``edge_rows`` training rows chosen by a hash of their key.
+
+    Raises:
+        ValueError: There are none.
+    """
+    training = features.where(_within([Window(champion.trained_from, champion.trained_until)]))
+    share = max(1, training.count() // params.edge_rows)
+    names = feature_names(features, "double")
+    sample = training.where(F.pmod(F.xxhash64("key"), F.lit(share)) == 0).select(*names).toPandas()
+    if sample.empty:
+        raise ValueError(
+            f"gold.features has no rows from {champion.trained_from} to {champion.trained_until}, the training "
+            f"window of champion {champion.version}: rebuild it with `kedro refresh --layer gold`."
+        )
+    return frozen_edges(sample, params.bins)
+
+
+def frozen_edges(sample: pd.DataFrame, bins: int) -> Edges:
+    """Inner bin edges by column of numbers."""
+    columns = ((str(name), values.dropna().to_numpy(np.float64)) for name, values in sample.items())
+    return {name: bin_edges(values, bins) for name, values in columns}
 
 
 def bin_edges(values: NDArray[np.float64], bins: int) -> list[float]:
@@ -29,101 +243,17 @@ def bin_edges(values: NDArray[np.float64], bins: int) -> list[float]:
     return [float(edge) for edge in np.unique(np.minimum(quantiles, levels[-2]))]
 
 
-def numeric_rows(rows: DataFrame, edges: Edges) -> Iterator[Row]:
-    """Counts, moments and bins of every numeric column, by ``span``, in one job over all of them.
-
-    Args:
-        rows: The columns, and ``span`` (int).
-        edges: Inner bin edges by column.
-    """
-    if not edges:
-        return
-    names = rows.sparkSession.createDataFrame(list(edges.items()), "column_name string, edges array<double>")
-    values = rows.unpivot("span", list(edges), "column_name", "value").join(F.broadcast(names), "column_name")
-    value, widest = F.col("value"), max(len(inner) for inner in edges.values())
-    counted = values.groupBy("span", "column_name").agg(
-        F.count("*").alias("count"),
-        F.count("value").alias("present"),
-        F.count_if(value == 0).alias("num_zeros"),
-        F.approx_count_distinct("value").alias("distinct_count"),
-        *(function("value").alias(function.__name__) for function in (F.avg, F.stddev, F.min, F.max)),
-        *(F.count_if(value > F.get("edges", F.lit(n))).alias(f"above_{n}") for n in range(widest)),
-    )
-    for found in records_of(counted.toPandas()):
-        yield _numeric_row(found, edges[found["column_name"]])
+def counted_by_day(features: DataFrame, windows: Iterable[Window], edges: Edges) -> DayCounts:
+    """Counts by day and feature of the days of some windows, each row read once."""
+    texts = tuple(feature_names(features, "string"))
+    rows = features.where(_within(windows)).select(DAY, *edges, *texts)
+    parts = rows.mapInArrow(counter(DAY, edges, texts), PARTS_SCHEMA).collect()
+    return counts_by_day(part.asDict() for part in parts)
 
 
-def _numeric_row(found: Row, edges: list[float]) -> Row:
-    above = [found["present"], *(found[f"above_{n}"] for n in range(len(edges))), 0]
-    # The approximate count may come out above the number of values.
-    distinct = min(found["distinct_count"], found["present"])
-    return {
-        **_counts({**found, "distinct_count": distinct}, "double"),
-        "num_zeros": found["num_zeros"],
-        "percent_zeros": _percent(found["num_zeros"], found["count"]),
-        **{name: number(found[name]) for name in ("avg", "stddev", "min", "max")},
-        "edges": edges,
-        "bin_counts": [int(more - less) for more, less in pairwise(above)],
-    }
-
-
-def categorical_rows(rows: DataFrame, names: Sequence[str], most: int) -> Iterator[Row]:
-    """Counts by value of every categorical column, by ``span``, in one job over all of them.
-
-    Args:
-        rows: The columns, and ``span`` (int).
-        names: Categorical columns.
-        most: Values counted by name.
-    """
-    if not names:
-        return
-    values = rows.unpivot("span", list(names), "column_name", "value")
-    counted = values.groupBy("span", "column_name", "value").agg(F.count("*").alias("count")).toPandas()
-    for (span, name), group in counted.groupby(["span", "column_name"]):
-        items = group.dropna(subset="value").sort_values(["count", "value"], ascending=[False, True])
-        totals = {
-            "span": span,
-            "column_name": name,
-            "count": int(group["count"].sum()),
-            "present": int(items["count"].sum()),
-            "distinct_count": len(items),
-        }
-        top = items.head(most)
-        frequent = {value: int(count) for value, count in zip(top["value"], top["count"], strict=True)}
-        yield {**_counts(totals, "string"), "frequent_items": frequent}
-
-
-def table_rows(found: Sequence[Row], spans: int) -> Iterator[Row]:
-    """The number of rows in every span; 0 where no column was found.
-
-    Args:
-        found: Rows of the columns.
-        spans: How many there are.
-    """
-    sizes = {row["span"]: row["count"] for row in found}
-    for span in range(spans):
-        totals = {
-            "span": span,
-            "column_name": WHOLE_TABLE,
-            "count": sizes.get(span, 0),
-            "distinct_count": None,
-        }
-        yield _counts({**totals, "present": totals["count"]}, "table")
-
-
-def _counts(found: Row, data_type: str) -> dict[str, Any]:
-    missing = int(found["count"] - found["present"])
-    return {
-        "span": int(found["span"]),
-        "column_name": found["column_name"],
-        "data_type": data_type,
-        "count": int(found["count"]),
-        "num_nulls": missing,
-        "percent_null": _percent(missing, found["count"]),
-        "distinct_count": found["distinct_count"],
-        "percent_distinct": _percent(found["distinct_count"], found["present"]),
-    }
-
-
-def _percent(part: int | None, whole: int) -> float | None:
-    return number(100 * part / whole) if whole and part is not None else None
+def _within(windows: Iterable[Window]) -> Column:
+    day, inside = F.col(DAY), F.lit(False)
+    # Plain limits let the scan skip the days outside.
+    for window in windows:
+        inside = inside | ((day >= F.lit(window.start)) & (day < F.lit(window.end)))
+    return inside

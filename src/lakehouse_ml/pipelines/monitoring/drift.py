@@ -12,16 +12,18 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import DRIFT_METRICS
 from lakehouse_ml.pipelines.monitoring import distances
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.counting import WHOLE_TABLE
+from lakehouse_ml.pipelines.monitoring.counting import BASELINE, INPUT, items_of, stored_profiles
 from lakehouse_ml.pipelines.monitoring.frames import Row, number, records_of, to_frame
-from lakehouse_ml.pipelines.monitoring.windows import midnight
+from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight
 
 _DELTAS = ("count", "avg", "percent_null", "percent_zeros", "percent_distinct")
 
 Done = set[tuple[str, pd.Timestamp]]
 
 
-def drift(profiles: DataFrame, champion: Watched, before: DataFrame, run: Run) -> DataFrame:
+def drift(
+    profiles: DataFrame, champion: Watched, before: DataFrame, run: Run, windows: WindowParams
+) -> DataFrame:
     """Drift of every feature in the windows that have none yet.
 
     Args:
@@ -29,13 +31,15 @@ def drift(profiles: DataFrame, champion: Watched, before: DataFrame, run: Run) -
         champion: Whose windows are compared.
         before: ``ops.drift_metrics`` before this run.
         run: The run.
+        windows: The grid; days on record are no windows, and those before its history are not compared again.
 
     Returns:
-        One row per feature, window and reference: ``BASELINE`` is the training window, ``CONSECUTIVE`` the
-        window before. A distance is null where a side has no values. Empty when no window is new.
+        One row per feature and one for the whole table, by window and reference: ``BASELINE`` is the training window,
+        ``CONSECUTIVE`` the window before. A distance is null where a side has no values. Empty when no window is new.
     """
-    mine = F.col("model_version") == champion.version
-    known = profiles.where(mine).select("*", *_flat("window")).drop("window").toPandas()
+    since = F.lit(midnight(complete_windows(run.as_of, windows)[0].start))
+    mine = (F.col("model_version") == champion.version) & (F.col("window.start") >= since)
+    known = window_profiles(profiles, champion, run, windows)
     compared = (
         before.where(mine).select("drift_type", F.col("window.start").alias("start")).distinct().toPandas()
     )
@@ -44,8 +48,15 @@ def drift(profiles: DataFrame, champion: Watched, before: DataFrame, run: Run) -
     return to_frame(profiles, ({**row, **identity} for row in drift_rows(known, done)), DRIFT_METRICS)
 
 
-def _flat(window: str) -> list[Any]:
-    return [F.col(f"{window}.{end}").alias(f"window_{end}") for end in ("start", "end")]
+def window_profiles(profiles: DataFrame, champion: Watched, run: Run, windows: WindowParams) -> pd.DataFrame:
+    """The champion's profiles of its training window and of the grid's windows, without days on record.
+
+    Returns:
+        Columns of ``ops.profile_metrics``, with window_start and window_end (UTC) for the window.
+    """
+    is_window = F.datediff("window.end", "window.start") == windows.days
+    wanted = profiles.where(is_window | (F.col("log_type") == BASELINE))
+    return stored_profiles(wanted, champion, complete_windows(run.as_of, windows)[0].start)
 
 
 def drift_rows(profiles: pd.DataFrame, done: Done) -> Iterator[Row]:
@@ -55,12 +66,11 @@ def drift_rows(profiles: pd.DataFrame, done: Done) -> Iterator[Row]:
         profiles: Rows of ``ops.profile_metrics`` of one version, with window_start and window_end (UTC).
         done: Reference and first moment of the windows that were compared before.
     """
-    features = profiles[profiles["column_name"] != WHOLE_TABLE]
-    inputs = features[features["log_type"] == "INPUT"]
+    inputs = profiles[profiles["log_type"] == INPUT]
     before = inputs.assign(window_start=inputs["window_end"])
     pairs = {
         "BASELINE": inputs.merge(
-            features[features["log_type"] == "BASELINE"], on="column_name", suffixes=("", "_cmp")
+            profiles[profiles["log_type"] == BASELINE], on="column_name", suffixes=("", "_cmp")
         ),
         "CONSECUTIVE": inputs.merge(
             before.assign(was_start=inputs["window_start"]),
@@ -79,15 +89,16 @@ def _compared(pair: Mapping[str, Any]) -> Row:
         pair,
         {name.removesuffix("_cmp"): pair[name] for name in pair if name.endswith("_cmp")},
     )
-    is_numeric = window["data_type"] == "double"
     return {
         **dict.fromkeys(DRIFT_METRICS.names),
         "window": _window(window["window_start"], window["window_end"]),
         "window_cmp": _window(pair.get("was_start", reference.get("window_start")), reference["window_end"]),
+        "granularity": window["granularity"],
+        "monitor_version": window["monitor_version"],
         "column_name": window["column_name"],
         "data_type": window["data_type"],
         **{f"{name}_delta": _difference(window[name], reference[name]) for name in _DELTAS},
-        **(_numeric if is_numeric else _categorical)(window, reference),
+        **_DISTANCES[window["data_type"]](window, reference),
     }
 
 
@@ -115,9 +126,7 @@ def _numeric(window: Row, reference: Row) -> Row:
 
 
 def _categorical(window: Row, reference: Row) -> Row:
-    sides = [
-        (dict(side["frequent_items"]), side["count"] - side["num_nulls"]) for side in (window, reference)
-    ]
+    sides = [(items_of(side), side["count"] - side["num_nulls"]) for side in (window, reference)]
     (items, total), (against_items, against_total) = sides
     rests = (total - sum(items.values()), against_total - sum(against_items.values()))
     counts, against = distances.aligned(items, rests[0], against_items, rests[1])
@@ -133,3 +142,11 @@ def _categorical(window: Row, reference: Row) -> Row:
 def _test(statistic: float, pvalue: float) -> Row | None:
     found = number(statistic)
     return None if found is None else {"statistic": found, "pvalue": number(pvalue)}
+
+
+def _whole(window: Row, reference: Row) -> Row:
+    has, had = (set(side["non_null_columns"]) for side in (window, reference))
+    return {"non_null_columns_delta": {"added": sorted(has - had), "missing": sorted(had - has)}}
+
+
+_DISTANCES = {"double": _numeric, "string": _categorical, "table": _whole}

@@ -33,8 +33,8 @@ def recent_quality(windows: DataFrame, run: Run, params: HistoryParams) -> pd.Da
 
 
 def recent_drift(drift: DataFrame, champion: Watched) -> pd.DataFrame:
-    """The champion's drift so far: the plain columns of ``ops.drift_metrics`` and window_start (UTC)."""
-    mine = drift.where(F.col("model_version") == champion.version)
+    """The drift of the champion's features: the plain columns of ``ops.drift_metrics`` and window_start (UTC)."""
+    mine = drift.where((F.col("model_version") == champion.version) & (F.col("data_type") != "table"))
     plain = [name for name, kind in drift.dtypes if not kind.startswith("struct")]
     return (
         mine.select(*plain, F.col("window.start").alias("window_start"))

@@ -4,8 +4,10 @@ from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.pipelines.monitoring import alerts
 from lakehouse_ml.pipelines.monitoring.champion import watch_champion
+from lakehouse_ml.pipelines.monitoring.counting import count_days
 from lakehouse_ml.pipelines.monitoring.drift import drift
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
+from lakehouse_ml.pipelines.monitoring.estimates import estimate_windows
 from lakehouse_ml.pipelines.monitoring.findings import found_alerts
 from lakehouse_ml.pipelines.monitoring.flow_plots import plot_data_flow, plot_stages
 from lakehouse_ml.pipelines.monitoring.headline import take_standing
@@ -16,14 +18,26 @@ from lakehouse_ml.pipelines.monitoring.history import (
     recent_quality,
     recent_stages,
 )
+from lakehouse_ml.pipelines.monitoring.invariants import (
+    feature_breaches,
+    invariant_alerts,
+    score_breaches,
+    training_profile,
+)
 from lakehouse_ml.pipelines.monitoring.lifecycle import (
     alert_events,
     due_messages,
     newest_events,
     open_alerts,
 )
+from lakehouse_ml.pipelines.monitoring.outcomes import outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import profile
-from lakehouse_ml.pipelines.monitoring.quality import measure_windows, resolve_predictions
+from lakehouse_ml.pipelines.monitoring.quality import (
+    measure_windows,
+    quality_standards,
+    record_windows,
+    resolve_predictions,
+)
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import report
 from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain, record_retrain, request_training
@@ -35,13 +49,14 @@ from lakehouse_ml.use_case import UseCase, bound
 PLOTS = ["monitoring_quality_plot", "monitoring_drift_plot", "monitoring_flow_plot", "monitoring_stages_plot"]
 
 # What rules found about data and model, before it is decided whether to retrain.
-FINDINGS = ["drift_findings", "quality_findings", "data_findings"]
+FINDINGS = ["drift_findings", "quality_findings", "data_findings", "invariant_findings", "outcome_findings"]
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Predictions, labels and gold in; drift, quality, alerts, a retrain decision and one page out."""
     parts = (
-        *(_drift(), _quality(use_case), _histories(), _judgements(use_case)),
+        *(_drift(), _quality(use_case), _histories()),
+        *(_invariants(use_case), _judgements(use_case)),
         *(_retraining(use_case), _alerts(), _plots(), _pages(use_case)),
     )
     return Pipeline([node for part in parts for node in part])
@@ -49,32 +64,37 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
 
 def _drift() -> list[Node]:
     due = ["gold_features", "watched_champion", "before_ops_profile_metrics", "run"]
+    counted = ["day_counts", "watched_champion", "before_ops_profile_metrics", "run"]
     profiled = ["ops_profile_metrics", "watched_champion", "before_ops_drift_metrics", "run"]
     params = ["params:monitoring.windows", "params:monitoring.profile"]
+    shown = ["table_versions", "params:monitoring.profile"]
     return [
         Node(watch_champion, "ml_champion", "watched_champion", name="watch_champion"),
-        Node(profile, [*due, *params], "ops_profile_metrics", name="profile"),
-        Node(drift, profiled, "ops_drift_metrics", name="drift"),
+        Node(count_days, [*due, *params], "day_counts", name="count_days"),
+        Node(profile, [*counted, *shown], "ops_profile_metrics", name="profile"),
+        Node(drift, [*profiled, "params:monitoring.windows"], "ops_drift_metrics", name="drift"),
     ]
 
 
 def _quality(use_case: UseCase) -> list[Node]:
     resolve = bound(resolve_predictions, label=use_case.labels.column)
     measure = bound(measure_windows, costs=use_case.costs)
+    estimate = bound(estimate_windows, costs=use_case.costs)
     scored = ["ml_predictions", "gold_labels", "before_ops_quality_windows", "run"]
     params = ["params:monitoring.quality", "params:random_seed"]
+    stored, grid = "before_ops_quality_windows", "params:monitoring.windows"
+    held = ["resolved_predictions", "ml_evaluations", stored, "run", grid]
+    judged = ["resolved_predictions", "quality_standards", "run", *params]
     return [
+        Node(resolve, [*scored, grid], "resolved_predictions", name="resolve_predictions"),
+        Node(quality_standards, held, "quality_standards", name="quality_standards"),
+        Node(measure, judged, "measured_windows", name="measure_windows"),
+        Node(record_windows, ["measured_windows", stored], "ops_quality_windows", name="quality_windows"),
         Node(
-            func=resolve,
-            inputs=[*scored, "params:monitoring.windows"],
-            outputs="resolved_predictions",
-            name="resolve_predictions",
-        ),
-        Node(
-            func=measure,
-            inputs=["resolved_predictions", "ml_evaluations", "run", *params],
-            outputs="ops_quality_windows",
-            name="quality_windows",
+            func=estimate,
+            inputs=["resolved_predictions", "run", "params:monitoring.quality"],
+            outputs="estimated_windows",
+            name="estimate_windows",
         ),
     ]
 
@@ -94,6 +114,23 @@ def _histories() -> list[Node]:
             name="recent_decisions",
         ),
         Node(recent_stages, ["before_ops_event_log", params], "stage_history", name="recent_stages"),
+    ]
+
+
+def _invariants(use_case: UseCase) -> list[Node]:
+    families = {family.name: family.contract.names for family in use_case.families}
+    broken = bound(invariant_alerts, families=families, owners=use_case.owners)
+    outcomes = bound(outcome_alerts, owners=use_case.owners)
+    profiled, params = ["ops_profile_metrics", "watched_champion"], "params:monitoring.invariants"
+    seen, scored = ["day_counts", "training_profile", "run"], ["resolved_predictions", "run"]
+    limits = ["params:monitoring.windows", params]
+    breaches = ["feature_breaches", "score_breaches"]
+    return [
+        Node(training_profile, profiled, "training_profile", name="training_profile"),
+        Node(feature_breaches, [*seen, *limits], "feature_breaches", name="feature_breaches"),
+        Node(score_breaches, [*scored, *limits], "score_breaches", name="score_breaches"),
+        Node(broken, [*breaches, params], "invariant_findings", name="invariant_alerts"),
+        Node(outcomes, [*scored, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
     ]
 
 
@@ -146,8 +183,9 @@ def _alerts() -> list[Node]:
 def _plots() -> list[Node]:
     quality, drifted, flow, stages = PLOTS
     landed = ["file_history", "run", "params:monitoring.history"]
+    measured = ["quality_history", "estimated_windows"]
     return [
-        Node(plot_quality, ["quality_history", "params:monitoring.quality"], quality, name="plot_quality"),
+        Node(plot_quality, [*measured, "params:monitoring.quality"], quality, name="plot_quality"),
         Node(plot_drift, ["drift_history", "params:monitoring.drift"], drifted, name="plot_drift"),
         Node(plot_data_flow, landed, flow, name="plot_data_flow"),
         Node(plot_stages, "stage_history", stages, name="plot_stages"),

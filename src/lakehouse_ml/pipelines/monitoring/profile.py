@@ -1,184 +1,135 @@
-"""What the features looked like in each window, counted on bin edges that are frozen with the champion."""
+"""What the features looked like in each window, put together from its days."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
-from pydantic import Field
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
+from lakehouse_ml.lakehouse.column_counts import Counts
+from lakehouse_ml.lakehouse.distinct_sketch import distinct_count
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import PROFILE_METRICS
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.counting import (
-    Edges,
-    bin_edges,
-    categorical_rows,
-    numeric_rows,
-    table_rows,
-)
-from lakehouse_ml.pipelines.monitoring.frames import Row, to_frame
-from lakehouse_ml.pipelines.monitoring.params import Params
-from lakehouse_ml.pipelines.monitoring.windows import Window, WindowParams, complete_windows, midnight
+from lakehouse_ml.pipelines.monitoring.counting import Counted, ProfileParams, Span
+from lakehouse_ml.pipelines.monitoring.frames import Row, number, to_frame
+from lakehouse_ml.pipelines.monitoring.windows import midnight
 
-_BASELINE, _INPUT = "BASELINE", "INPUT"
-_NOT_FEATURES = ("key", "predict_date", "predict_at")
-
-
-class ProfileParams(Params):
-    """How windows are profiled.
-
-    Attributes:
-        bins: Bins of a numeric feature, equally filled over the training window.
-        baseline_rows: About so many training rows stand for the training window: more would tell the same, and
-            cost more with every year of history.
-        frequent_items: Values of a categorical feature counted by name; the others count together.
-    """
-
-    bins: int = Field(ge=2, le=100)
-    baseline_rows: int = Field(ge=100)
-    frequent_items: int = Field(ge=1)
-
-
-@dataclass(frozen=True)
-class Span:
-    """A window and the role it plays: ``BASELINE`` is the champion's training window."""
-
-    log_type: str
-    window: Window
+WHOLE_TABLE = ":table"
+FEATURES_TABLE = "gold.features"
+# Raised when the way of counting changes.
+MONITOR_VERSION = 1
+LEVELS = np.linspace(0, 1, 11)
 
 
 def profile(
-    features: DataFrame,
+    counted: Counted,
     champion: Watched,
     before: DataFrame,
     run: Run,
-    windows: WindowParams,
+    table_versions: dict[str, int],
     params: ProfileParams,
 ) -> DataFrame:
-    """Profiles of the windows that this champion version has none of yet, and once of its training window.
+    """Profiles of the windows and days that this champion version has none of yet, and once of its training window.
 
     Args:
-        features: ``gold_features``, one row per key; reads predict_date and every feature.
+        counted: Output of ``count_days``.
         champion: Whose edges count.
-        before: ``ops.profile_metrics`` before this run.
-        run: The run's now.
-        windows: The grid.
-        params: Bins and limits.
+        before: ``ops.profile_metrics`` before this run; only its session is used.
+        run: The run.
+        table_versions: Delta version by table.
+        params: Values stored by name.
 
     Returns:
-        One row per column and window, and one for the whole table (``:table``); empty when nothing is due. Rows of
-        the type ``INPUT`` count every row of the window, those of the type ``BASELINE`` the sample.
+        One row per column and window, and one for the whole table (``:table``); empty when nothing is due.
     """
-    stored = stored_profiles(before, champion)
-    spans = _due_spans(stored, champion, complete_windows(run.as_of, windows))
-    if not spans:
-        return to_frame(features, [], PROFILE_METRICS)
-    sample = None
-    if spans[0].log_type == _BASELINE:
-        sample = training_sample(features, champion, params)
-    numeric = feature_names(features, "double")
-    edges = _stored_edges(stored) if sample is None else _frozen_edges(sample[numeric], params)
-    rows = _spanned(features, sample, spans)
-    found = [
-        *numeric_rows(rows, edges),
-        *categorical_rows(rows, feature_names(features, "string"), params.frequent_items),
-    ]
-    every = [*found, *table_rows(found, len(spans))]
-    return to_frame(
-        features, (_stamped(row, spans[row["span"]], champion, run) for row in every), PROFILE_METRICS
-    )
-
-
-def stored_profiles(profiles: DataFrame, champion: Watched) -> pd.DataFrame:
-    """Identity and edges of the profiles that a champion version has; ``window_start`` is UTC."""
-    mine = profiles.where(F.col("model_version") == champion.version)
-    start = F.col("window.start").alias("window_start")
-    return mine.select("log_type", start, "column_name", "data_type", "edges").toPandas()
-
-
-def _due_spans(stored: pd.DataFrame, champion: Watched, windows: Sequence[Window]) -> list[Span]:
-    """The training window first, if it is due."""
-    wanted = [
-        Span(_BASELINE, Window(champion.trained_from, champion.trained_until)),
-        *(Span(_INPUT, window) for window in windows),
-    ]
-    done = {
-        (log, start.date()) for log, start in zip(stored["log_type"], stored["window_start"], strict=True)
-    }
-    return [span for span in wanted if (span.log_type, span.window.start) not in done]
-
-
-def feature_names(features: DataFrame, data_type: str) -> list[str]:
-    """The features of a type, ``double`` or ``string``."""
-    return [name for name, kind in features.dtypes if kind == data_type and name not in _NOT_FEATURES]
-
-
-def training_sample(features: DataFrame, champion: Watched, params: ProfileParams) -> pd.DataFrame:
-    """About ``baseline_rows`` rows of the champion's training window, chosen by a hash of their key.
-
-    Raises:
-        ValueError: There are none.
-    """
-    day = F.col("predict_date")
-    training = features.where((day >= F.lit(champion.trained_from)) & (day < F.lit(champion.trained_until)))
-    share = max(1, training.count() // params.baseline_rows)
-    names = [*feature_names(features, "double"), *feature_names(features, "string")]
-    sample = training.where(F.pmod(F.xxhash64("key"), F.lit(share)) == 0).select(*names).toPandas()
-    if sample.empty:
-        raise ValueError(
-            f"gold.features has no rows from {champion.trained_from} to {champion.trained_until}, the training "
-            f"window of champion {champion.version}: rebuild it with `kedro refresh --layer gold`."
-        )
-    return sample
-
-
-def _frozen_edges(sample: pd.DataFrame, params: ProfileParams) -> Edges:
-    columns = ((str(name), values.dropna().to_numpy(np.float64)) for name, values in sample.items())
-    return {name: bin_edges(values, params.bins) for name, values in columns}
-
-
-def _stored_edges(stored: pd.DataFrame) -> Edges:
-    baseline = stored[(stored["log_type"] == _BASELINE) & (stored["data_type"] == "double")]
-    return {
-        name: [float(edge) for edge in edges]
-        for name, edges in zip(baseline["column_name"], baseline["edges"], strict=True)
-    }
-
-
-def _spanned(features: DataFrame, sample: pd.DataFrame | None, spans: Sequence[Span]) -> DataFrame:
-    """The rows to count; ``span`` is the place in the list of the one that they belong to."""
-    parts, names = [], [*feature_names(features, "double"), *feature_names(features, "string")]
-    if sample is not None:
-        schema = ", ".join(f"`{name}` {kind}" for name, kind in features.select(*names).dtypes)
-        frame = features.sparkSession.createDataFrame(sample, schema)
-        parts.append(frame.withColumn("span", F.lit(0)))
-    inputs = [(place, span.window) for place, span in enumerate(spans) if span.log_type == _INPUT]
-    if inputs:
-        parts.append(_rows_within(features, inputs).select(*names, "span"))
-    return reduce(DataFrame.unionByName, parts)
-
-
-def _rows_within(features: DataFrame, windows: Sequence[tuple[int, Window]]) -> DataFrame:
-    day = F.col("predict_date")
-    # Plain limits let the scan skip the days outside.
-    near = (day >= F.lit(windows[0][1].start)) & (day < F.lit(windows[-1][1].end))
-    places = (
-        F.when((day >= F.lit(window.start)) & (day < F.lit(window.end)), F.lit(place))
-        for place, window in windows
-    )
-    return features.where(near).withColumn("span", F.coalesce(*places)).where("span IS NOT NULL")
-
-
-def _stamped(row: Row, span: Span, champion: Watched, run: Run) -> Row:
-    edges = {"start": midnight(span.window.start), "end": midnight(span.window.end)}
     identity = {
         "model_version": champion.version,
-        "log_type": span.log_type,
-        "window": edges,
         "run_id": run.run_id,
+        "logging_table_commit_version": table_versions[FEATURES_TABLE],
     }
-    return {**dict.fromkeys(PROFILE_METRICS.names), **row, **identity}
+    rows = (row for span in counted.spans for row in span_rows(span, counted, params.frequent_items))
+    return to_frame(before, ({**row, **identity} for row in rows), PROFILE_METRICS)
+
+
+def span_rows(span: Span, counted: Counted, most: int) -> Iterator[Row]:
+    """The rows of one window, without the version and the run."""
+    columns = counted.of(span.window)
+    window = {"start": midnight(span.window.start), "end": midnight(span.window.end)}
+    identity = {
+        **dict.fromkeys(PROFILE_METRICS.names),
+        "log_type": span.log_type,
+        "window": window,
+        "granularity": span.granularity,
+        "monitor_version": MONITOR_VERSION,
+    }
+    size = max((counts.count for counts in columns.values()), default=0)
+    filled = [name for name, counts in columns.items() if counts.present]
+    yield {**identity, **_shared(WHOLE_TABLE, "table", Counts(size)), "non_null_columns": filled}
+    for name, counts in columns.items():
+        edges = counted.edges.get(name)
+        row = _text_row(name, counts, most) if edges is None else _number_row(name, counts, edges)
+        yield {**identity, **row}
+
+
+def _text_row(name: str, counts: Counts, most: int) -> Row:
+    ranked = sorted((counts.items or {}).items(), key=lambda item: (-item[1], item[0]))
+    lengths = [len(value) for value, _ in ranked]
+    characters = sum(len(value) * rows for value, rows in ranked)
+    named = sum(rows for _, rows in ranked)
+    return {
+        **_shared(name, "string", counts),
+        "distinct_count": len(ranked),
+        "percent_distinct": _percent(len(ranked), counts.present),
+        "min_length": min(lengths, default=None),
+        "max_length": max(lengths, default=None),
+        "avg_length": number(characters / named) if named else None,
+        "frequent_items": [{"item": value, "count": rows} for value, rows in ranked[:most]],
+    }
+
+
+def _number_row(name: str, counts: Counts, edges: list[float]) -> Row:
+    # The estimate may come out above the number of values.
+    distinct = min(distinct_count(counts.registers), counts.present)
+    spread = np.sqrt(counts.deviation / (counts.present - 1)) if counts.present > 1 else np.nan
+    levels = _quantiles(counts, edges)
+    return {
+        **_shared(name, "double", counts),
+        "distinct_count": distinct,
+        "percent_distinct": _percent(distinct, counts.present),
+        "num_nan": counts.nans,
+        "percent_nan": _percent(counts.nans, counts.count),
+        "num_zeros": counts.zeros,
+        "percent_zeros": _percent(counts.zeros, counts.count),
+        "avg": number(counts.mean) if counts.present else None,
+        "stddev": number(spread),
+        "min": number(counts.smallest),
+        "max": number(counts.largest),
+        "quantiles": levels,
+        "median": levels[len(levels) // 2] if levels else None,
+        "edges": edges,
+        "bin_counts": list(counts.bins),
+        "distinct_sketch": counts.registers,
+    }
+
+
+def _quantiles(counts: Counts, edges: list[float]) -> list[float | None]:
+    """Values below which a tenth, two tenths, ... of the rows lie; exact at the edges, by proportion between them."""
+    if not counts.present:
+        return []
+    bounds = np.clip([counts.smallest, *edges, counts.largest], counts.smallest, counts.largest)
+    below = np.concatenate([[0], np.cumsum(counts.bins)])
+    return [number(value) for value in np.interp(LEVELS * counts.present, below, bounds)]
+
+
+def _shared(name: str, data_type: str, counts: Counts) -> Row:
+    return {
+        "column_name": name,
+        "data_type": data_type,
+        "count": counts.count,
+        "num_nulls": counts.nulls,
+        "percent_null": _percent(counts.nulls, counts.count),
+    }
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return number(100 * part / whole) if whole else None

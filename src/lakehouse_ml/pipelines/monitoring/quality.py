@@ -1,6 +1,8 @@
 """Quality of the champion's predictions, in windows whose truth is in."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +13,13 @@ from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import QUALITY_WINDOWS
 from lakehouse_ml.metrics import Scored, draw_days, estimate, number_days, resample
-from lakehouse_ml.pipelines.monitoring.frames import Row, number, rows_of, to_frame
+from lakehouse_ml.pipelines.monitoring.expectation import expected_metrics
+from lakehouse_ml.pipelines.monitoring.frames import Row, number, records_of, rows_of, to_frame
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight, window_start
 from lakehouse_ml.use_case import Costs
 
-METRICS = ("average_precision", "roc_auc", "brier_loss", "cost")
+METRICS = ("average_precision", "roc_auc", "brier_loss", "calibration_error", "cost")
 
 Holdouts = Mapping[str, Mapping[str, Interval]]
 
@@ -30,7 +33,7 @@ def resolve_predictions(
     *,
     label: str,
 ) -> pd.DataFrame:
-    """The champions' predictions of windows that are over and not measured yet, beside the truth as known.
+    """The champions' predictions of windows that are not measured yet, beside the truth as known.
 
     Args:
         predictions: ``ml_predictions``; rows of the role ``champion`` count.
@@ -42,19 +45,20 @@ def resolve_predictions(
 
     Returns:
         One row per prediction: model_version, model_digest, window_start, window_end (dates), predict_date,
-        score, threshold, is_resolved, label (None: not known, or never to be).
+        score, threshold, is_resolved, label (None: not known, or never to be). The window that is not over is among
+        them.
     """
     spans = complete_windows(run.as_of, windows)
     day = F.col("predict_date")
-    ended = day.between(F.lit(spans[0].start), F.date_sub(F.lit(spans[-1].end), 1))
-    scored = predictions.where((F.col("role") == "champion") & ended)
+    recent = day.between(F.lit(spans[0].start), F.lit(run.as_of.date()))
+    scored = predictions.where((F.col("role") == "champion") & recent)
     scored = scored.withColumn("window_start", window_start(day, windows.days))
     new = scored.join(
         before.select("model_version", "window_start"), ["model_version", "window_start"], "left_anti"
     )
     # Nothing is known of an entity before its prediction is due: older labels need not be read.
-    recent = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
-    truth = latest_labels(recent, run.as_of).select(
+    known = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
+    truth = latest_labels(known, run.as_of).select(
         "key", F.col(label).alias("label"), F.lit(True).alias("known")
     )
     return (
@@ -70,31 +74,77 @@ def resolve_predictions(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Standards:
+    """What windows are held against.
+
+    Attributes:
+        holdouts: Interval by model digest and metric.
+        earlier: Shortfall of the AUC in complete windows on record by model version, oldest first.
+    """
+
+    holdouts: Holdouts
+    earlier: Mapping[str, tuple[float, ...]]
+
+
+def quality_standards(
+    resolved: pd.DataFrame, evaluations: DataFrame, before: DataFrame, run: Run, windows: WindowParams
+) -> Standards:
+    """What the windows that are over are held against; nothing is read when there are none.
+
+    Args:
+        resolved: See :func:`resolve_predictions`.
+        evaluations: ``ml_evaluations``: what the models reached on their holdouts.
+        before: ``ops.quality_windows`` before this run.
+        run: Its now tells which windows are over.
+        windows: The grid: windows before its history do not count.
+    """
+    if not (resolved["window_end"] <= run.as_of.date()).any():
+        return Standards({}, {})
+    since = complete_windows(run.as_of, windows)[0].start
+    shortfall = (F.col("expected_roc_auc") - F.col("roc_auc")).alias("shortfall")
+    stored = before.where(F.col("window_start") >= F.lit(since)).orderBy("window_start")
+    rows = stored.select("model_version", shortfall).dropna().toPandas()
+    earlier = {str(version): tuple(group["shortfall"]) for version, group in rows.groupby("model_version")}
+    return Standards(holdout_intervals(evaluations), earlier)
+
+
 def measure_windows(
     resolved: pd.DataFrame,
-    evaluations: DataFrame,
+    standards: Standards,
     run: Run,
     params: QualityParams,
     seed: int,
     *,
     costs: Costs,
-) -> DataFrame:
+) -> pd.DataFrame:
     """Metrics with day-block 95 % intervals of every window that is complete, and the rules that it breaks.
 
     Args:
         resolved: See :func:`resolve_predictions`.
-        evaluations: ``ml_evaluations``: what the models reached on their holdouts.
+        standards: See :func:`quality_standards`.
         run: The run.
         params: When a window is complete, and the rules.
         seed: Of the bootstrap.
         costs: Cost matrix.
 
     Returns:
-        One row per model version and complete window; a window that waits for labels is not among them.
+        One row per model version and complete window, columns of ``ops.quality_windows``; a window that waits for
+        labels is not among them.
     """
-    holdouts = holdout_intervals(evaluations) if len(resolved) else {}
-    rows = quality_rows(resolved, holdouts, params, seed, costs)
-    return to_frame(evaluations, ({**row, "run_id": run.run_id} for row in rows), QUALITY_WINDOWS)
+    over = resolved[resolved["window_end"] <= run.as_of.date()]
+    rows = [{**row, "run_id": run.run_id} for row in quality_rows(over, standards, params, seed, costs)]
+    return pd.DataFrame(rows, columns=list(QUALITY_WINDOWS.names), dtype=object)
+
+
+def record_windows(measured: pd.DataFrame, before: DataFrame) -> DataFrame:
+    """The measured windows as rows of ``ops.quality_windows``.
+
+    Args:
+        measured: See :func:`measure_windows`.
+        before: ``ops.quality_windows`` before this run; only its session is used.
+    """
+    return to_frame(before, records_of(measured), QUALITY_WINDOWS)
 
 
 def holdout_intervals(evaluations: DataFrame) -> Holdouts:
@@ -113,12 +163,20 @@ def holdout_intervals(evaluations: DataFrame) -> Holdouts:
 
 
 def quality_rows(
-    resolved: pd.DataFrame, holdouts: Holdouts, params: QualityParams, seed: int, costs: Costs
+    resolved: pd.DataFrame, standards: Standards, params: QualityParams, seed: int, costs: Costs
 ) -> Iterator[Row]:
-    """Measurements of the complete windows, see :func:`measure_windows`."""
-    for _, window in resolved.groupby(["model_version", "window_start"]):
+    """Measurements of the complete windows, see :func:`measure_windows`; a version's windows in order."""
+    earlier = {version: [*shortfalls] for version, shortfalls in standards.earlier.items()}
+    for (version, _), window in resolved.groupby(["model_version", "window_start"]):
         if is_complete(window, params):
-            yield _measured(window, holdouts, params, seed, costs)
+            values = _values(window, params, seed, costs)
+            before = earlier.setdefault(str(version), [])
+            holdout = standards.holdouts.get(window["model_digest"].iloc[0], {})
+            looked_at = {**values, **ratios(values)}
+            broken = [r.name for r in params.rules if r.is_broken(looked_at, holdout, before)]
+            if looked_at["roc_auc_shortfall"] is not None:
+                before.append(looked_at["roc_auc_shortfall"])
+            yield {**values, "is_violation": bool(broken), "broken_rules": broken}
 
 
 def is_complete(window: pd.DataFrame, params: QualityParams) -> bool:
@@ -129,23 +187,16 @@ def is_complete(window: pd.DataFrame, params: QualityParams) -> bool:
     )
 
 
-def _measured(
-    window: pd.DataFrame, holdouts: Holdouts, params: QualityParams, seed: int, costs: Costs
-) -> Row:
-    first = window.iloc[0]
-    labelled = window[window["label"].notna()]
-    values = _metrics(labelled, params.draws, seed, costs)
-    ratio = {"ap_over_base_rate": _ratio(values["average_precision"], values["positive_rate"])}
-    holdout = holdouts.get(first["model_digest"], {})
-    broken = [rule.name for rule in params.rules if rule.is_broken({**values, **ratio}, holdout)]
+def _values(window: pd.DataFrame, params: QualityParams, seed: int, costs: Costs) -> dict[str, Any]:
+    first, labelled = window.iloc[0], window[window["label"].notna()]
+    expected = {f"expected_{name}": number(value) for name, value in _expected(labelled, costs).items()}
     return {
         **{name: first[name] for name in ("model_version", "window_start", "window_end")},
         "rows": len(window),
         "labels": int(window["is_resolved"].sum()),
         "positives": int(labelled["label"].astype(bool).sum()),
-        **values,
-        "is_violation": bool(broken),
-        "broken_rules": broken,
+        **_metrics(labelled, params.draws, seed, costs),
+        **expected,
     }
 
 
@@ -171,5 +222,16 @@ def _metrics(labelled: pd.DataFrame, draws: int, seed: int, costs: Costs) -> dic
     return values
 
 
-def _ratio(value: float | None, base: float | None) -> float | None:
-    return value / base if value is not None and base else None
+def _expected(labelled: pd.DataFrame, costs: Costs) -> Mapping[str, float]:
+    threshold = float(labelled["threshold"].iloc[0])
+    return expected_metrics(labelled["score"].to_numpy(np.float64), threshold, costs)
+
+
+def ratios(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What rules look at beside the metrics; None where it is not defined."""
+    precision, base = values["average_precision"], values["positive_rate"]
+    auc, expected = values["roc_auc"], values["expected_roc_auc"]
+    return {
+        "ap_over_base_rate": precision / base if precision is not None and base else None,
+        "roc_auc_shortfall": expected - auc if expected is not None and auc is not None else None,
+    }

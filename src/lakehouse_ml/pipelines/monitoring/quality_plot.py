@@ -12,33 +12,38 @@ PANELS = {
     "average_precision": "Average precision",
     "roc_auc": "AUC",
     "brier_loss": "Brier loss (lower is better)",
+    "calibration_error": "Calibration error (lower is better)",
     "cost": "Cost per decision (lower is better)",
 }
 _MOST_TICKS = 8
-_HEIGHTS = (0.34, 0.22, 0.22, 0.22)
+_HEIGHTS = (0.28, 0.18, 0.18, 0.18, 0.18)
 
 
-def plot_quality(quality: pd.DataFrame, params: QualityParams) -> go.Figure:
+def plot_quality(quality: pd.DataFrame, estimated: pd.DataFrame, params: QualityParams) -> go.Figure:
     """Every metric by complete window, one colour per model version; rings mark windows that break a rule.
 
     Args:
         quality: ``quality_history``.
+        estimated: ``estimated_windows``: drawn hollow and apart, since nothing was measured there.
         params: Whose plain limits are drawn.
     """
-    if quality.empty:
-        return empty_figure("no complete window yet")
+    filled = [frame for frame in (quality, estimated) if not frame.empty]
+    if not filled:
+        return empty_figure("nothing is scored yet")
+    windows = pd.concat(filled)
     figure = make_subplots(
         rows=len(PANELS), cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=_HEIGHTS,
         subplot_titles=list(PANELS.values()),
     )  # fmt: skip
     for row, metric in enumerate(PANELS, start=1):
-        for place, (version, windows) in enumerate(quality.groupby("model_version", sort=False)):
+        for place, (version, measured) in enumerate(quality.groupby("model_version", sort=False)):
             colour = SERIES[place % len(SERIES)]
-            figure.add_trace(_interval_line(windows, metric, str(version), colour, row == 1), row=row, col=1)
+            figure.add_trace(_interval_line(measured, metric, str(version), colour, row == 1), row=row, col=1)
         _add_violations(figure, quality, metric, row)
         _add_limits(figure, params, metric, row)
+        _add_estimates(figure, windows, metric, row)
     _add_base_rate(figure, quality)
-    return _laid_out(figure, quality)
+    return _laid_out(figure, windows)
 
 
 def _window_ticks(quality: pd.DataFrame) -> dict[str, object]:
@@ -50,7 +55,7 @@ def _window_ticks(quality: pd.DataFrame) -> dict[str, object]:
 def _laid_out(figure: go.Figure, quality: pd.DataFrame) -> go.Figure:
     for title in figure.layout.annotations[: len(PANELS)]:
         title.update(x=0, xanchor="left", font={"size": 13})
-    styled(figure, height=720, hovermode="x")
+    styled(figure, height=820, hovermode="x")
     figure.update_xaxes(tickformat="%d %b<br>%Y", **_window_ticks(quality))
     figure.update_layout(margin_t=64, legend_y=1.035)
     return figure
@@ -115,6 +120,26 @@ def _add_limits(figure: go.Figure, params: QualityParams, metric: str, row: int)
                 annotation={"text": f"limit {limit:g}", "font": {"color": AMBER, "size": 11}},
                 annotation_position="top left",
             )  # fmt: skip
+
+
+def _add_estimates(figure: go.Figure, windows: pd.DataFrame, metric: str, row: int) -> None:
+    """What the scores alone promised, of measured windows and of those that wait."""
+    if f"expected_{metric}" not in windows:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=windows["window_start"],
+            y=windows[f"expected_{metric}"].astype("float64"),
+            mode="markers",
+            marker={"size": 9, "symbol": "diamond-open", "color": MUTED, "line": {"width": 1.5}},
+            name="estimate from the scores alone",
+            legendgroup="estimate",
+            showlegend=row == 1,
+            hovertemplate="the scores promise %{y:.3f}, an estimate<extra></extra>",
+        ),
+        row=row,
+        col=1,
+    )
 
 
 def _add_base_rate(figure: go.Figure, quality: pd.DataFrame) -> None:

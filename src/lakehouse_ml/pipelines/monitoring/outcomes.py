@@ -1,0 +1,99 @@
+"""Whether the truth comes in, and is anything like what was predicted; before any window is complete."""
+
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+
+import pandas as pd
+from pydantic import Field
+
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.findings import Finding, Owners, owner_of
+from lakehouse_ml.pipelines.monitoring.params import Params
+
+SUBJECT = "outcomes"
+
+
+class OutcomeParams(Params):
+    """What outcomes must keep.
+
+    Attributes:
+        max_wait_hours: After the end of a day, until when its outcomes must be known.
+        min_known_share: Of a day's predictions, those whose outcome must be known by then.
+        min_expected: Positives that the scores must promise before outcomes are compared with them.
+        min_ratio: Positives that came, over those that the scores promised.
+        max_ratio: The same.
+    """
+
+    max_wait_hours: float = Field(gt=0)
+    min_known_share: float = Field(gt=0, le=1)
+    min_expected: float = Field(gt=0)
+    min_ratio: float = Field(gt=0, lt=1)
+    max_ratio: float = Field(gt=1)
+
+
+def outcome_alerts(
+    resolved: pd.DataFrame, run: Run, params: OutcomeParams, *, owners: Owners
+) -> list[Finding]:
+    """Days whose outcomes are overdue, and outcomes that are nothing like the scores.
+
+    A window without its outcomes is never complete, so no quality rule sees it: this does.
+
+    Args:
+        resolved: Output of ``resolve_predictions``: the predictions of windows that are not measured yet.
+        run: Its now tells what is overdue.
+        params: Limits.
+        owners: Who answers.
+    """
+    days = outcome_days(resolved)
+    waited = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None) - timedelta(days=1)
+    overdue = days[days["day"] <= waited - timedelta(hours=params.max_wait_hours)]
+    late = overdue[overdue["known"] < params.min_known_share * overdue["rows"]]
+    return [*_late(late, params, owners), *_unlike(days, params, owners)]
+
+
+def outcome_days(resolved: pd.DataFrame) -> pd.DataFrame:
+    """Predictions by day: day (UTC), rows, known, positives, and expected positives of those that are known."""
+    known = resolved["label"].notna()
+    parts = pd.DataFrame(
+        {
+            "day": pd.to_datetime(resolved["predict_date"]),
+            "rows": 1,
+            "known": resolved["is_resolved"].astype("int64"),
+            "positives": (resolved["label"] == True).astype("int64"),  # noqa: E712 - missing is neither
+            "expected": resolved["score"].where(known, 0.0),
+        }
+    )
+    return parts.groupby("day", as_index=False).sum()
+
+
+def _late(late: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:
+    if late.empty:
+        return
+    rows, known = int(late["rows"].sum()), int(late["known"].sum())
+    since, until = (f"{day:%Y-%m-%d}" for day in (late["day"].min(), late["day"].max()))
+    reason = (
+        f"{known} of {rows} outcomes of {since} to {until} are known (at least {params.min_known_share:.0%} of "
+        f"each day {params.max_wait_hours:g} h after it): no quality figure covers these days"
+    )
+    yield _finding("labels_late", reason, owners)
+
+
+def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:
+    full = days[days["known"] >= params.min_known_share * days["rows"]]
+    expected, positives = float(full["expected"].sum()), int(full["positives"].sum())
+    if expected < params.min_expected or params.min_ratio <= positives / expected <= params.max_ratio:
+        return
+    since = f"{full['day'].min():%Y-%m-%d}"
+    reason = (
+        f"{positives} positive outcomes since {since}, where the scores promised {expected:.0f}: "
+        f"{positives / expected:.2f} times (must be {params.min_ratio:g} to {params.max_ratio:g}); look at the units "
+        f"and rules of the source that labels come from"
+    )
+    yield _finding("outcomes_unlike_scores", reason, owners)
+
+
+def _finding(rule: str, reason: str, owners: Owners) -> Finding:
+    # The days are left out: as long as any are overdue, or unlike, it is the same finding.
+    return Finding(
+        rule, "critical", SUBJECT, reason, owner_of(owners, "data"), "predictions not measured yet", "data"
+    )
