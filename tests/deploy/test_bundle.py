@@ -197,8 +197,9 @@ def test_each_release_has_a_folder_so_that_jobs_keep_the_wheel_they_run_on(cloud
     files = bundle_files(project(), cloud)
     paths = yaml.safe_load(files["databricks.yml"])["targets"][target]["workspace"]
     assert paths["artifact_path"] == "${workspace.root_path}/releases/${var.release}/artifacts"
+    given = GIVEN | (OF_AZURE if cloud == "azure" else {})
     first, second = (
-        str(resolve(files, target, GIVEN | {"release": name})) for name in ("0.1.0-a", "0.1.0-b")
+        str(resolve(files, target, given | {"release": name})) for name in ("0.1.0-a", "0.1.0-b")
     )
     folder = f"/Workspace/Applications/lakehouse_ml/{target}/releases/"
     assert f"{folder}0.1.0-a/files/dist/conf-lakehouse_ml.tar.gz" in first
