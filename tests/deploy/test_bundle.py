@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 
 from lakehouse_ml.cli import cli
 from lakehouse_ml.cli.bundle import CLOUDS, read_project
-from lakehouse_ml.deploy.bundle import Project, bundle_files, write_bundle
+from lakehouse_ml.deploy.bundle import Files, Project, bundle_files, write_bundle
 from lakehouse_ml.deploy.resolve import resolve
 from lakehouse_ml.deploy.values import BundleError, Values
 from lakehouse_ml.deploy.whole import TYPES, check_whole, differences
@@ -59,13 +60,19 @@ def values_as_written() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / "conf/base/bundle.yml").read_text()))
 
 
+@cache
+def files_of(cloud: str, compute: str = "serverless") -> Files:
+    return bundle_files(with_values(compute=compute), cloud)
+
+
 def with_values(**changes: Any) -> Project:
     return replace(project(), values=Values.model_validate({**values_as_written(), **changes}))
 
 
-def deployed(cloud: str, target: str, of: Project | None = None) -> dict[str, Any]:
+@cache
+def deployed(cloud: str, target: str, compute: str = "serverless") -> dict[str, Any]:
     given = GIVEN | (OF_AZURE if cloud == "azure" else {})
-    return resolve(bundle_files(of or project(), cloud), target, given)
+    return resolve(files_of(cloud, compute), target, given)
 
 
 EVERYWHERE = pytest.mark.parametrize(("cloud", "target"), [(c, t) for c in CLOUDS for t in TARGETS])
@@ -84,7 +91,7 @@ def test_the_committed_files_are_current(cloud: str) -> None:
 @EVERYWHERE
 @pytest.mark.parametrize("compute", ["serverless", "cluster"])
 def test_every_resource_comes_back_whole_from_the_sdk(cloud: str, target: str, compute: str) -> None:
-    resources = deployed(cloud, target, with_values(compute=compute))
+    resources = deployed(cloud, target, compute)
     check_whole(resources)
     assert set(resources) == set(TYPES)
     assert all(resources.values())
@@ -179,7 +186,7 @@ def test_jobs_run_one_at_a_time_within_limits_and_tell_when_they_fail_or_are_slo
 def test_shared_targets_have_a_folder_of_their_own_and_run_as_service_principals(
     cloud: str, target: str
 ) -> None:
-    root = yaml.safe_load(bundle_files(project(), cloud)["databricks.yml"])["targets"][target]
+    root = yaml.safe_load(files_of(cloud)["databricks.yml"])["targets"][target]
     assert root["mode"] == "production"
     assert root["workspace"]["root_path"].endswith("/${bundle.target}")
     readers = {entry["service_principal_name"]: entry["level"] for entry in root["permissions"]}
@@ -194,7 +201,7 @@ def test_shared_targets_have_a_folder_of_their_own_and_run_as_service_principals
 @ON_BOTH
 @pytest.mark.parametrize("target", SHARED)
 def test_each_release_has_a_folder_so_that_jobs_keep_the_wheel_they_run_on(cloud: str, target: str) -> None:
-    files = bundle_files(project(), cloud)
+    files = files_of(cloud)
     paths = yaml.safe_load(files["databricks.yml"])["targets"][target]["workspace"]
     assert paths["artifact_path"] == "${workspace.root_path}/releases/${var.release}/artifacts"
     given = GIVEN | (OF_AZURE if cloud == "azure" else {})
@@ -209,7 +216,7 @@ def test_each_release_has_a_folder_so_that_jobs_keep_the_wheel_they_run_on(cloud
 
 @ON_BOTH
 def test_a_personal_target_is_the_deployers_own(cloud: str) -> None:
-    root = yaml.safe_load(bundle_files(project(), cloud)["databricks.yml"])["targets"]["dev"]
+    root = yaml.safe_load(files_of(cloud)["databricks.yml"])["targets"]["dev"]
     assert (root["mode"], root["default"]) == ("development", True)
     assert "root_path" not in root["workspace"]
     assert not [job for job in root["resources"]["jobs"].values() if "run_as" in job]
@@ -222,15 +229,14 @@ def test_no_endpoint_is_made_by_the_bundle() -> None:
 @pytest.mark.parametrize("compute", ["serverless", "cluster"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_clouds_differ_in_storage_secrets_and_machines_only(target: str, compute: str) -> None:
-    of = with_values(compute=compute)
-    found = {*differences(deployed("aws", target, of), deployed("azure", target, of))}
+    found = {*differences(deployed("aws", target, compute), deployed("azure", target, compute))}
     assert {path for path in found if not MAY_DIFFER.fullmatch(path)} == set()
     assert ".volumes.bronze_landing.storage_location" in found
     assert (".jobs.daily.job_clusters[0].new_cluster.node_type_id" in found) == (compute == "cluster")
 
 
 def test_the_files_of_the_clouds_differ_in_the_root_file_only_and_there_in_listed_places() -> None:
-    aws, azure = (bundle_files(project(), cloud) for cloud in CLOUDS)
+    aws, azure = map(files_of, CLOUDS)
     assert {path for path in aws if aws[path] != azure[path]} == {"databricks.yml"}
     roots = [yaml.safe_load(files["databricks.yml"]) for files in (aws, azure)]
     found = {*differences(*roots)}
@@ -239,7 +245,7 @@ def test_the_files_of_the_clouds_differ_in_the_root_file_only_and_there_in_liste
 
 
 def test_a_difference_beyond_the_list_is_found() -> None:
-    changed = deployed("azure", "prod")
+    changed = deepcopy(deployed("azure", "prod"))
     changed["jobs"]["daily"]["max_concurrent_runs"] = 2
     found = {*differences(deployed("aws", "prod"), changed)}
     assert {path for path in found if not MAY_DIFFER.fullmatch(path)} == {".jobs.daily.max_concurrent_runs"}
@@ -320,7 +326,7 @@ def test_a_job_has_one_start() -> None:
 
 
 def test_what_the_job_installs_is_pinned_as_tested_and_without_hashes() -> None:
-    installed = bundle_files(project(), "aws")["requirements.txt"].splitlines()[1:]
+    installed = files_of("aws")["requirements.txt"].splitlines()[1:]
     pinned = (ROOT / "requirements/job.txt").read_text()
     assert len(installed) == len(re.findall(r"^\S+==", pinned, flags=re.MULTILINE)) > 50
     assert all(line.split(" ;")[0] in pinned and "--hash" not in line for line in installed)
