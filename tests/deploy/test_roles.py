@@ -196,6 +196,10 @@ BAD_NAMES = {
         "either a group or a service_principal",
     ),
     "an id of nobody": ({"application_ids": {"consumers": "0"}}, "application_ids: must name"),
+    "jobs that run as a person in prod": (
+        {"personal": ["dev", "prod"]},
+        "daily in prod: personal: jobs run as the person who deployed them there",
+    ),
     "an environment that is none": ({"personal": ["laptop"]}, "environment laptop: is not in copies_from"),
 }
 

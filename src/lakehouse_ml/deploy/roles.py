@@ -182,6 +182,8 @@ class Roles(_Frozen):
         shared = environment not in self.personal
         if row.role == "consumers":
             yield from _beyond_predictions(row)
+        if not people and not shared:
+            yield "personal: jobs run as the person who deployed them there, or as a service principal, not as both"
         if people and shared:
             yield from _writing(row)
             yield from (
