@@ -7,8 +7,8 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse_ml.lakehouse.collected import collected
 from lakehouse_ml.lakehouse.labelled import labelled_rows
+from lakehouse_ml.lakehouse.on_driver import collected
 
 
 def holdout(

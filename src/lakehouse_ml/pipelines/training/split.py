@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from lakehouse_ml.lakehouse.collected import collected
+from lakehouse_ml.lakehouse.on_driver import collected
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.training.params import EnoughParams, TrainingParams
 from lakehouse_ml.pipelines.training.periods import Periods, periods_of
