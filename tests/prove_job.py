@@ -32,6 +32,7 @@ from lakehouse_ml.datasets.session import configure_spark, get_spark
 from lakehouse_ml.deploy.bundle import bundle_files
 from lakehouse_ml.deploy.resolve import resolve
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
+from lakehouse_ml.quiet import quiet
 from processes import QUICK_TO_START, ROOT
 
 UNTIL = pd.Timestamp("2013-02-24", tz="UTC")
@@ -262,6 +263,7 @@ def main() -> None:
         "--kill", choices=[task for _, _, tasks in STORY for task in tasks], default="inference"
     )
     options = parser.parse_args()
+    quiet()
     for target in options.target:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="proof-") as folder:
