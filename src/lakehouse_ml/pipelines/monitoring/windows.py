@@ -1,5 +1,6 @@
 """Windows of whole days on a fixed grid, so that every run and every version cuts time at the same places."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -47,6 +48,17 @@ class Window:
     def each_day(self) -> list[date]:
         """The days in order."""
         return [self.start + timedelta(days=place) for place in range(self.days)]
+
+
+def joined(windows: Iterable[Window]) -> list[Window]:
+    """The same days in as few windows as can be, oldest first."""
+    found: list[Window] = []
+    for window in sorted(windows, key=lambda window: window.start):
+        if found and window.start <= found[-1].end:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return found
 
 
 def complete_windows(as_of: datetime, params: WindowParams) -> list[Window]:
