@@ -1,6 +1,7 @@
 """Windows of whole days."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ def test_joined_windows_cover_the_same_days_once_and_never_touch(windows: list[W
     found = joined(windows)
     days = [day for window in found for day in window.each_day()]
     assert days == sorted({day for window in windows for day in window.each_day()})
-    assert all(one.end < other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end < other.start for one, other in pairwise(found))
 
 
 def test_days_in_a_row_are_one_window() -> None:
