@@ -194,7 +194,8 @@ def check_mlflow(proof: Proof) -> int:
     whole = [found for found in runs if "mlflow.parentRunId" not in found.data.tags]
     assert [found.data.tags["job_run_id"] for found in whole] == [str(RETRAIN)], [r.data.tags for r in whole]
     assert whole[0].info.status == "FINISHED"
-    assert {"training.holdout_days", "evaluation.measure.draws"} <= set(whole[0].data.params), whole[
+    # What kedro-mlflow logs of each task.
+    assert {"training", "evaluation.measure", "promotion.rules"} <= set(whole[0].data.params), whole[
         0
     ].data.params
     assert any(name.startswith("holdout.") for name in whole[0].data.metrics)
