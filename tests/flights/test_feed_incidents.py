@@ -15,9 +15,8 @@ from lakehouse_ml.incidents import read_incidents
 START, END = pd.Timestamp("2012-12-30", tz="UTC"), pd.Timestamp("2013-03-20", tz="UTC")
 WHEN = "from: 2013-03-08, until: 2013-03-11"
 SILENT = f"[{{name: silence, kind: silent, source: weather, {WHEN}}}]"
-RENAMED = (
-    f"[{{name: renamed, kind: renamed, sources: [timetable, movements], column: carrier, values: {{UA: ZZ}}, {WHEN}}}]"
-)
+BOTH = "sources: [timetable, movements], column: carrier"
+RENAMED = f"[{{name: renamed, kind: renamed, {BOTH}, values: {{UA: ZZ}}, {WHEN}}}]"
 SCALED = f"[{{name: seconds, kind: scaled, source: movements, column: delay_minutes, factor: 60, {WHEN}}}]"
 RESENT = f"[{{name: twice, kind: resent, sources: [movements], {WHEN}}}]"
 EVERYTHING = "\n".join(f"- {text[1:-1]}" for text in (SILENT, RENAMED, SCALED, RESENT))
@@ -30,14 +29,18 @@ def damage(text: str) -> Damage:
     return Incidents(read_incidents(text))
 
 
-def land(records: Records, folder: Path, text: str, until: pd.Timestamp = END, start: pd.Timestamp = START) -> Path:
+def land(
+    records: Records, folder: Path, text: str, until: pd.Timestamp = END, start: pd.Timestamp = START
+) -> Path:
     list(publish(records, folder, Window(start, until, "day"), damage(text)))
     return folder
 
 
 def files_of(folder: Path, source: str) -> dict[str, list[str]]:
     found = sorted((folder / source).glob("*.jsonl.gz"))
-    return {file.name.split(".")[0]: gzip.decompress(file.read_bytes()).decode().splitlines() for file in found}
+    return {
+        file.name.split(".")[0]: gzip.decompress(file.read_bytes()).decode().splitlines() for file in found
+    }
 
 
 def records_in(folder: Path, source: str) -> list[dict[str, Any]]:
@@ -49,7 +52,9 @@ def clean(weeks: Records, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return land(weeks, tmp_path_factory.mktemp("clean"), "")
 
 
-def test_a_silent_source_sends_what_was_missed_with_its_first_file(weeks: Records, clean: Path, tmp_path: Path) -> None:
+def test_a_silent_source_sends_what_was_missed_with_its_first_file(
+    weeks: Records, clean: Path, tmp_path: Path
+) -> None:
     back = pd.Timestamp("2013-03-12", tz="UTC")
     before = land(weeks, tmp_path, SILENT, until=back - pd.Timedelta(seconds=1))
     assert not set(DAYS) & set(files_of(before, "weather"))
@@ -82,7 +87,9 @@ def test_a_carrier_renamed_is_renamed_in_all_its_sources_and_only_then(
 
 def test_delays_in_seconds_are_corrected_when_it_is_over(weeks: Records, clean: Path, tmp_path: Path) -> None:
     folder = land(weeks, tmp_path, SCALED)
-    sound = {(r["carrier"], r["flight"], r["event"], r["event_at"]): r for r in records_in(clean, "movements")}
+    sound = {
+        (r["carrier"], r["flight"], r["event"], r["event_at"]): r for r in records_in(clean, "movements")
+    }
     meddled = [r for r in records_in(folder, "movements") if r["published_at"][:10] in DAYS]
     corrected = [r for r in records_in(folder, "movements") if r["published_at"] == "2013-03-11T00:00:00Z"]
     with_delay = [record for record in meddled if record["delay_minutes"] is not None]
@@ -133,7 +140,7 @@ def test_every_altered_or_added_line_is_in_the_manifest(weeks: Records, clean: P
 
 def test_a_folder_played_with_other_damage_is_refused(weeks: Records, tmp_path: Path) -> None:
     land(weeks, tmp_path, SILENT)
-    with pytest.raises(FeedError, match="belongs to incidents .*silence.*, now asked: incidents"):
+    with pytest.raises(FeedError, match=r"belongs to incidents .*silence.*, now asked: incidents"):
         land(weeks, tmp_path, RESENT)
     with pytest.raises(FeedError, match="now asked: seed 1"):
         list(publish(weeks, tmp_path, Window(START, END, "day"), Mess(1)))
@@ -143,7 +150,10 @@ def test_a_folder_played_with_other_damage_is_refused(weeks: Records, tmp_path: 
     ("text", "words"),
     [
         ("[{name: a, kind: flood, from: 2013-03-08, until: 2013-03-11}]", "kind"),
-        ("[{name: a, kind: silent, source: weather, from: 2013-03-11, until: 2013-03-11}]", "until must lie after"),
+        (
+            "[{name: a, kind: silent, source: weather, from: 2013-03-11, until: 2013-03-11}]",
+            "until must lie after",
+        ),
         (SILENT.replace("source", "sauce"), "source"),
         (SCALED.replace("60", "0"), "greater than 0"),
     ],

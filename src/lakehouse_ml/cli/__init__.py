@@ -5,6 +5,7 @@ import click
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
 from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
+from lakehouse_ml.cli.replaying import replay
 from lakehouse_ml.cli.retraining import retrain
 from lakehouse_ml.cli.serving import serve
 from lakehouse_ml.cli.skew import skew
@@ -19,7 +20,7 @@ def cli() -> None:
 
 
 for command in (
-    *(land, refresh, retrain, approve, rollback, promote, ledger),
+    *(land, refresh, retrain, replay, approve, rollback, promote, ledger),
     *(lineage, explain_flight, rebuild, skew, serve),
 ):
     cli.add_command(command)
