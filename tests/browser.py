@@ -39,7 +39,9 @@ class Seen:
         ends = [start for _, start in starts[1:]] + [len(self.dom)]
         blocks = {name: self.dom[start:end] for (name, start), end in zip(starts, ends, strict=True)}
         return {
-            name: len(re.findall(r'class="(?:trace |annotation-text)', block)) if "main-svg" in block else 0
+            name: len(re.findall(r'class="(?:trace |annotation-text|hm")', block))
+            if "main-svg" in block
+            else 0
             for name, block in blocks.items()
         }
 

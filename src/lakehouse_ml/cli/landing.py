@@ -73,11 +73,23 @@ def _landed_table(landed: list[Landed]) -> Table:
 
 
 def landing_folder(project_path: Path, env: str | None) -> Path:
-    """Landing folder of an environment, from its globals ``landing_root`` and ``catalog``.
+    """Landing folder of an environment, from its globals ``landing_root`` and ``catalog``; see :func:`values_of`."""
+    return folder_of(project_path, env, "landing_root")
+
+
+def folder_of(project_path: Path, env: str | None, root: str) -> Path:
+    """An environment's folder below one of the roots in its globals; see :func:`values_of`."""
+    values = values_of(project_path, env, root, "catalog")
+    return Path(project_path / values[root] / values["catalog"])
+
+
+def values_of(project_path: Path, env: str | None, *needed: str) -> dict[str, Any]:
+    """Globals of an environment.
 
     Args:
-        project_path: Root of the project; a relative ``landing_root`` starts there.
+        project_path: Root of the project; a relative folder starts there.
         env: Name of the environment; None takes Kedro's default.
+        *needed: Values that must be there.
 
     Raises:
         click.ClickException: No such environment, or its globals lack a value.
@@ -90,7 +102,7 @@ def landing_folder(project_path: Path, env: str | None) -> Path:
     if env not in known:
         raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
     values = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **options)["globals"]
-    for name in ("landing_root", "catalog"):
+    for name in needed:
         if not values.get(name):
             raise click.ClickException(f"{conf / env / 'globals.yml'} and its base lack {name}; add it")
-    return project_path / values["landing_root"] / values["catalog"]
+    return dict(values)

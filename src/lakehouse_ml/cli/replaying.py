@@ -14,7 +14,7 @@ from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from pydantic import ValidationError
 
-from lakehouse_ml.cli.landing import INSTANT
+from lakehouse_ml.cli.landing import INSTANT, folder_of
 from lakehouse_ml.cli.opened import told
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_window, publish
@@ -28,7 +28,7 @@ from lakehouse_ml.replay.page import write_page
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.policy_part import play_policy
 from lakehouse_ml.replay.steps import ReplayError, Step, moments
-from lakehouse_ml.replay.world import DATA, World, build_world, global_values
+from lakehouse_ml.replay.world import DATA, World, build_world
 
 POLICY = "What retrains: nothing, the calendar, or the retrain controller. May be given several times. Default: all."
 INCIDENTS = "YAML file of what goes wrong. Default: nothing does."
@@ -66,23 +66,23 @@ def replay(
     **time: Any,
 ) -> None:
     """Play a past again: the data once, each policy on it; what is done already is not done again."""
-    env, text = (
-        env or settings.CONFIG_LOADER_ARGS["default_run_env"],
-        incidents.read_text() if incidents else "",
-    )
+    env = env or settings.CONFIG_LOADER_ARGS["default_run_env"]
+    text = incidents.read_text() if incidents else ""
     with refusals():
         script, nows = read_incidents(text), moments(utc(time["start"]), utc(time["end"]), time["step"])
-        folder = replay_folder(metadata.project_path, env)
-        name = (
-            f"{incidents.stem if incidents else 'calm'}-from-{nows[0]:%Y-%m-%d}-step-{time['step'] // HOUR}h"
-        )
-        world = World(folder / name, metadata.project_path)
+        folder = folder_of(metadata.project_path, env, "replay_root")
+        world = World(folder / _name(incidents, nows[0], time["step"]), metadata.project_path)
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
             play(world, nows, policies or tuple(POLICIES), script)
             found = compare_policies(world, nows, script, USE_CASE)
     show(found)
     console().print(f"Page: {write_page(world, found, USE_CASE.name)}", soft_wrap=True)
+
+
+def _name(incidents: Path | None, start: datetime, step: timedelta) -> str:
+    """What makes a replay another one; its end does not: it can be played on."""
+    return f"{incidents.stem if incidents else 'calm'}-from-{start:%Y-%m-%d}-step-{step // HOUR}h"
 
 
 @contextmanager
@@ -131,12 +131,6 @@ def _shown(name: str, steps: Iterator[Step]) -> Iterator[Step]:
     for step in steps:
         console().print(f"{name:<10} {step.as_of:%Y-%m-%d %H:%M}  {step.seconds:6.1f} s")
         yield step
-
-
-def replay_folder(project_path: Path, env: str) -> Path:
-    """Folder of an environment's replays, from its globals ``replay_root`` and ``catalog``."""
-    values = global_values(project_path / settings.CONF_SOURCE, env)
-    return project_path / values["replay_root"] / values["catalog"]
 
 
 def utc(at: datetime) -> datetime:

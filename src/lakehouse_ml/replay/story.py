@@ -57,7 +57,7 @@ class Story:
 
 def read_story(world: World, policy: str, nows: Sequence[datetime], use_case: UseCase) -> Story | None:
     """What the policy left; None: it was not played to the end."""
-    steps = [step for step in world.done(policy).all() if step.as_of <= nows[-1]]
+    steps = [step for step in world.done(policy).all() if step.as_of in nows]
     if [step.as_of for step in steps] != list(nows):
         return None
     with world.opened(policy) as (_, context):
