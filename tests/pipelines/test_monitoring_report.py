@@ -300,7 +300,7 @@ def test_a_summary_without_evaluation_and_decision_is_shown_too() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("known", [histories(), histories(drift=drift_history(30, 8)), first_run()])
+@pytest.mark.parametrize("known", [histories(drift=drift_history(30, 8)), first_run()])
 def test_a_browser_draws_every_plot_and_has_nothing_to_complain_about(
     known: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:

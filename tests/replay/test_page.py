@@ -80,12 +80,10 @@ def test_a_terminal_gets_the_same_figures(told: Comparison) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policies", [("never", "triggered"), ("triggered",)])
 def test_a_browser_draws_every_plot_and_has_nothing_to_complain_about(
-    told: Comparison, policies: tuple[str, ...], tmp_path: Path
+    told: Comparison, tmp_path: Path
 ) -> None:
-    some = comparison(*(told.stories[policy] for policy in policies))
-    found = opened(written(page(some), tmp_path))
+    found = opened(written(page(told), tmp_path))
     assert found.complaints == ()
     assert set(found.plots) == PLOTS
     assert all(found.plots.values()), found.plots

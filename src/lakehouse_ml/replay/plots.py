@@ -92,12 +92,13 @@ def plot_trainings(comparison: Comparison) -> go.Figure:
                 name=decision.replace("_", " "),
                 mode="markers",
                 marker={"symbol": symbol, "size": 11, "color": colour},
+                cliponaxis=False,
                 hovertemplate="%{x|%d %b}: %{text}<extra></extra>",
             )
         )
     styled(figure, height=110 + 44 * len(comparison.stories))
     figure.update_xaxes(range=[comparison.nows[0], comparison.nows[-1]])
-    figure.update_yaxes(type="category", automargin=True)
+    figure.update_yaxes(type="category", automargin=True, autorange="reversed")
     return figure
 
 
