@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -157,8 +157,3 @@ def intervals(holdout: pd.DataFrame, kind: Kind) -> dict[str, Interval]:
     times = draw_days(int(found.day.max()) + 1, 200, 1)
     ends = {metric: estimate(resample(metric, found, times)) for metric in METRICS}
     return {metric: Interval(end.low, end.high) for metric, end in ends.items()}
-
-
-def as_of(day: date, after: int) -> datetime:
-    """Midnight so many days after a day, UTC."""
-    return datetime.fromisoformat(f"{day + timedelta(days=after)}T00:00:00+00:00")

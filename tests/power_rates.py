@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ from lakehouse_ml.pipelines.monitoring.rules import QualityRule
 QUARTER_WEEKS, EPISODE_WEEKS, BLOCK_WEEKS = 13, 4, 4
 DAYS = 7 * EPISODE_WEEKS
 REDRAWS = 200
+MOST_FALSE, LEAST_POWER = 0.05, 0.95
 QUALITY = "quality"
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedWeek:
     """What was found in one week.
 
     Attributes:
@@ -62,29 +64,29 @@ class Draws:
 Judge = Callable[[Sequence[int]], bool]
 
 
-def false_alarm_rate(weeks: Sequence[Watched], draws: Draws, only: str | None = None) -> Rate:
+def false_alarm_rate(weeks: Sequence[WatchedWeek], draws: Draws, only: str | None = None) -> Rate:
     """Share of quarters without damage in which anything fires, or one rule does."""
 
     def is_false(stretch: Sequence[int]) -> bool:
         fired = alarms([weeks[place] for place in stretch], draws.rules)
-        return any(only is None or rule == only for _, rule in fired)
+        return any(only is None or rule == only for _, _, rule in fired)
 
     return redrawn(places_by_life(weeks), QUARTER_WEEKS, draws, is_false)
 
 
-def alarms(weeks: Sequence[Watched], rules: Sequence[QualityRule]) -> Iterator[tuple[int, str]]:
-    """Days from the beginning of the first week to each alarm, and its rule."""
+def alarms(weeks: Sequence[WatchedWeek], rules: Sequence[QualityRule]) -> Iterator[tuple[int, int, str]]:
+    """Place of the week, midnights from its beginning and rule of each alarm, as if one model had all the weeks."""
     earlier: list[float] = []
     for place, week in enumerate(weeks):
-        yield from ((7 * place + tick, rule) for rule, tick in week.found.items())
+        yield from ((place, tick, rule) for rule, tick in week.found.items())
         if week.shortfall is not None:
             values = {"roc_auc_shortfall": week.shortfall}
             if any(rule.is_broken(values, {}, earlier) for rule in rules):
-                yield 7 * place + week.measured, QUALITY
+                yield place, week.measured, QUALITY
             earlier.append(week.shortfall)
 
 
-def places_by_life(weeks: Sequence[Watched]) -> list[list[int]]:
+def places_by_life(weeks: Sequence[WatchedWeek]) -> list[list[int]]:
     """Places of the weeks of every model."""
     lives = sorted({week.life for week in weeks})
     return [[place for place, week in enumerate(weeks) if week.life == life] for life in lives]
@@ -129,7 +131,7 @@ class Power:
     rules: tuple[tuple[str, float], ...]
 
 
-def power_of(damaged: Sequence[Watched], sound: Sequence[Watched], draws: Draws) -> Power:
+def power_of(damaged: Sequence[WatchedWeek], sound: Sequence[WatchedWeek], draws: Draws) -> Power:
     """What fires in four damaged weeks, after sound weeks of the same model, and did not in them without damage.
 
     Args:
@@ -139,18 +141,15 @@ def power_of(damaged: Sequence[Watched], sound: Sequence[Watched], draws: Draws)
     """
     before = max((rule.windows - 1 for rule in draws.rules), default=0)
     new = [
-        Watched(bad.life, _without(bad.found, good.found), bad.shortfall, bad.measured)
+        replace(bad, found={rule: tick for rule, tick in bad.found.items() if rule not in good.found})
         for bad, good in zip(damaged, sound, strict=True)
     ]
 
     def noticed(stretch: Sequence[int]) -> dict[str, int]:
-        lead = [
-            Watched(week.life, {}, week.shortfall, week.measured)
-            for week in (sound[p] for p in stretch[:before])
-        ]
+        lead = [replace(sound[place], found={}) for place in stretch[:before]]
         weeks = [*lead, *(new[place] for place in stretch[-EPISODE_WEEKS:])]
-        fired = sorted((day - 7 * before, rule) for day, rule in alarms(weeks, draws.rules))
-        return {rule: day for day, rule in reversed(fired) if 0 < day <= DAYS}
+        found = ((7 * (place - before) + tick, rule) for place, tick, rule in alarms(weeks, draws.rules))
+        return {rule: day for day, rule in sorted(found, reverse=True) if 0 < day <= DAYS}
 
     lives = places_by_life(damaged)
     length, generator = before + EPISODE_WEEKS, np.random.default_rng(draws.seed)
@@ -164,5 +163,66 @@ def power_of(damaged: Sequence[Watched], sound: Sequence[Watched], draws: Draws)
     )
 
 
-def _without(found: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int]:
-    return {rule: tick for rule, tick in found.items() if rule not in known}
+@dataclass(frozen=True)
+class Seen:
+    """What the monitor found in all the weeks that were put before it.
+
+    Attributes:
+        sound: Weeks put together from real days.
+        damaged: By damage, some of them damaged.
+        spared: The same as in ``damaged`` and in its order, without damage.
+        real: The weeks as they were.
+        days: First and last real day.
+    """
+
+    sound: list[WatchedWeek]
+    damaged: Mapping[str, list[WatchedWeek]]
+    spared: list[WatchedWeek]
+    real: list[WatchedWeek]
+    days: tuple[date, date]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What came out.
+
+    Attributes:
+        false_alarms: Share of quarters with any alarm that nothing justified.
+        by_rule: The same of each rule that fired at all.
+        powers: By damage.
+        models: Models watched.
+        days: First and last real day watched.
+        real_weeks: Weeks watched as they were, and those with a false alarm.
+    """
+
+    false_alarms: Rate
+    by_rule: Mapping[str, Rate]
+    powers: Mapping[str, Power]
+    models: int
+    days: tuple[date, date]
+    real_weeks: tuple[int, int]
+
+    @property
+    def holds(self) -> bool:
+        """At most 5 % of the quarters with a false alarm, and every damage noticed in at least 95 % of the episodes."""
+        least = min(power.power.value for power in self.powers.values())
+        return self.false_alarms.value <= MOST_FALSE and least >= LEAST_POWER
+
+
+def study(seen: Seen, draws: Draws) -> Study:
+    """The rates of what was seen."""
+    return Study(
+        false_alarms=false_alarm_rate(seen.sound, draws),
+        by_rule=rates_by_rule(seen.sound, draws),
+        powers={name: power_of(weeks, seen.spared, draws) for name, weeks in seen.damaged.items()},
+        models=len({week.life for week in seen.sound}),
+        days=seen.days,
+        real_weeks=(len(seen.real), len({place for place, _, _ in alarms(seen.real, draws.rules)})),
+    )
+
+
+def rates_by_rule(sound: list[WatchedWeek], draws: Draws) -> dict[str, Rate]:
+    """False alarms a quarter of each rule that fired at all."""
+    rules = {QUALITY, *(rule for week in sound for rule in week.found)}
+    rates = {rule: false_alarm_rate(sound, draws, only=rule) for rule in sorted(rules)}
+    return {rule: rate for rule, rate in rates.items() if rate.high > 0}

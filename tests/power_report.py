@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from rich.table import Table
 
 from power_damage import DAMAGES
-from power_rates import Rate
+from power_rates import LEAST_POWER, MOST_FALSE, Rate, Study
 
 HEADERS = (
     "what happened",
@@ -20,10 +20,9 @@ HEADERS = (
     "rules that fired (share of the episodes)",
 )
 BLUE, RED, MUTED = "#2563eb", "#dc2626", "#6b7280"
-MOST_FALSE, LEAST_POWER = 0.05, 0.95
 
 
-def lines(found) -> Iterator[tuple[str, str, str, str]]:
+def lines(found: Study) -> Iterator[tuple[str, str, str, str]]:
     """The table's rows."""
     for damage in DAMAGES:
         power = found.powers[damage.name]
@@ -33,7 +32,7 @@ def lines(found) -> Iterator[tuple[str, str, str, str]]:
     yield "nothing (false alarms a quarter)", str(found.false_alarms), "", by_rule or "none"
 
 
-def as_table(found) -> Table:
+def as_table(found: Study) -> Table:
     """For the terminal."""
     table = Table(*HEADERS, title=told(found))
     for line in lines(found):
@@ -41,7 +40,7 @@ def as_table(found) -> Table:
     return table
 
 
-def told(found) -> str:
+def told(found: Study) -> str:
     """What the numbers rest on."""
     weeks, alarms = found.real_weeks
     return (
@@ -50,7 +49,7 @@ def told(found) -> str:
     )
 
 
-def write_page(found, docs: Path) -> None:
+def write_page(found: Study, docs: Path) -> None:
     """``power.md`` and ``pictures/power.png``."""
     words = "\n".join(f"- **{damage.name}**: {damage.words}." for damage in DAMAGES)
     rows = "\n".join("| " + " | ".join(line) + " |" for line in lines(found))
@@ -63,7 +62,7 @@ def write_page(found, docs: Path) -> None:
     draw(found, docs / "pictures" / "power.png")
 
 
-def draw(found, path: Path) -> None:
+def draw(found: Study, path: Path) -> None:
     """Power by damage and false alarms by rule, with intervals, against what is asked."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), width_ratios=(3, 2))
     powers = {damage.name: found.powers[damage.name] for damage in DAMAGES}
@@ -71,7 +70,7 @@ def draw(found, path: Path) -> None:
     left.set_title("Noticed within four weeks (median days to the alarm)", loc="left", fontsize=10)
     left.set_xlim(0, 1.02)
     bars(right, {"any rule": found.false_alarms, **found.by_rule}, RED, MOST_FALSE)
-    right.set_title("Quarters with a false alarm", loc="left", fontsize=10)
+    right.set_title("Quarters with a false alarm (dashed: what is asked)", loc="left", fontsize=10)
     right.set_xlim(0, max(0.2, 1.05 * found.false_alarms.high))
     figure.tight_layout()
     figure.savefig(path, dpi=110)
@@ -89,5 +88,6 @@ def bars(axes, rates: dict[str, Rate], colour: str, limit: float) -> None:
         names, [r.value for r in values], xerr=spread, color=colour, alpha=0.75, ecolor=MUTED, capsize=3
     )
     axes.axvline(limit, color=MUTED, linestyle="--", linewidth=1)
-    axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+    axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     axes.spines[["top", "right"]].set_visible(False)

@@ -24,7 +24,7 @@ from lakehouse_ml.pipelines.monitoring.alerts import (
 )
 from lakehouse_ml.pipelines.monitoring.counting import INPUT, Counted, Span
 from lakehouse_ml.pipelines.monitoring.drift import drift_rows
-from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, Finding
+from lakehouse_ml.pipelines.monitoring.findings import Finding
 from lakehouse_ml.pipelines.monitoring.invariants import (
     InvariantParams,
     feature_breaches,
@@ -35,11 +35,11 @@ from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams, outcome_al
 from lakehouse_ml.pipelines.monitoring.profile import span_rows
 from lakehouse_ml.pipelines.monitoring.quality import Standards, is_complete, quality_rows, ratios
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
-from lakehouse_ml.pipelines.monitoring.windows import Window
+from lakehouse_ml.pipelines.monitoring.windows import Window, WindowParams, midnight
 from lakehouse_ml.use_case import UseCase
 from power_damage import AUC_LOST, Damage, share_to_lose, shuffled
-from power_lives import Kind, Life, as_of, counted_days, scored
-from power_rates import Watched
+from power_lives import Kind, Life, counted_days, scored
+from power_rates import WatchedWeek
 
 WEEK = 7
 # A window that waits for its last outcomes is complete a few days after its end.
@@ -50,6 +50,7 @@ LAST_TICK = 10
 class Monitor:
     """The monitor's rules and parameters as they are shipped."""
 
+    windows: WindowParams
     quality: QualityParams
     drift: DriftParams
     data: DataParams
@@ -165,22 +166,18 @@ def blinded(rows: pd.DataFrame, monitor: Monitor) -> pd.DataFrame:
     return rows.assign(score=shuffled(rows["score"], share, monitor.seed))
 
 
-def watch(week: Week, monitor: Monitor, life: int = 0) -> Watched:
+def watch(week: Week, monitor: Monitor, life: int = 0) -> WatchedWeek:
     """Rules that fire in the week alone, and what rules about several weeks look at."""
+    measured = next((tick for tick in range(WEEK, LAST_TICK + 1) if is_over(week, tick, monitor)), None)
+    row = None if measured is None else measured_row(week, measured, monitor)
     found: dict[str, int] = {}
-    for tick, finding in sorted(findings(week, monitor), key=lambda pair: pair[0]):
-        if finding.severity != "info" and finding.rule != RETRAIN:
-            found.setdefault(finding.rule, tick)
-    measured = measured_at(week, monitor)
-    if measured is None:
-        return Watched(life, found)
-    row = measured_row(week, resolved_at(week, as_run(week, measured), monitor), monitor)
-    return Watched(life, found, ratios(row)["roc_auc_shortfall"], measured)
-
-
-def measured_at(week: Week, monitor: Monitor) -> int | None:
-    """The midnight at which the week is complete; None: later than is watched."""
-    return next((tick for tick in range(WEEK, LAST_TICK + 1) if is_over(week, tick, monitor)), None)
+    for tick, finding in findings(week, monitor, measured or LAST_TICK):
+        found.setdefault(finding.rule, tick)
+    if measured is None or row is None:
+        return WatchedWeek(life, found)
+    for finding in quality_alerts(pd.DataFrame([row]), week.life.watched, owners=monitor.use_case.owners):
+        found.setdefault(finding.rule, measured)
+    return WatchedWeek(life, found, ratios(row)["roc_auc_shortfall"], measured)
 
 
 def is_over(week: Week, tick: int, monitor: Monitor) -> bool:
@@ -190,31 +187,38 @@ def is_over(week: Week, tick: int, monitor: Monitor) -> bool:
 
 def as_run(week: Week, tick: int) -> Run:
     """The run at a midnight of the week."""
-    return Run(f"tick-{tick}", as_of(week.monday, tick), {})
+    return Run(f"tick-{tick}", midnight(week.monday + timedelta(days=tick)), {})
 
 
-def findings(week: Week, monitor: Monitor) -> Iterator[tuple[int, Finding]]:
-    """Everything found at each midnight, of that week's rows alone."""
+def findings(week: Week, monitor: Monitor, until: int) -> Iterator[tuple[int, Finding]]:
+    """Everything but quality that is found at each midnight, until the week's outcomes are in."""
     owners, days = monitor.use_case.owners, counted_days(week.rows, week.life.edges)
     counted = Counted((), days, week.life.edges)
-    measured = measured_at(week, monitor)
-    for tick in range(1, LAST_TICK + 1):
+    for tick in range(1, until + 1):
         run = as_run(week, tick)
         resolved = resolved_at(week, run, monitor)
-        so_far = replace(counted, days={day: of for day, of in days.items() if day < run.as_of.date()})
-        if measured is None or tick <= measured:
-            yield from ((tick, f) for f in outcome_alerts(resolved, run, monitor.outcomes, owners=owners))
+        found = outcome_alerts(resolved, run, monitor.outcomes, owners=owners)
         if tick <= WEEK:
-            features = feature_breaches(so_far, week.life.training, run, monitor.invariants)
-            scores = score_breaches(resolved, run, monitor.invariants)
-            broken = invariant_alerts(
-                features, scores, monitor.invariants, families=monitor.families, owners=owners
-            )
-            yield from ((tick, finding) for finding in broken)
+            so_far = replace(counted, days={day: of for day, of in days.items() if day < run.as_of.date()})
+            found += invariants_of(so_far, resolved, week, run, monitor)
         if tick == WEEK:
-            yield from ((tick, finding) for finding in drifted(week, counted, monitor))
-        if tick == measured:
-            yield from ((tick, finding) for finding in judged(week, resolved, monitor))
+            found += drift_alerts(drift_of(week, counted, monitor), monitor.drift, owners=owners)
+        yield from ((tick, finding) for finding in found)
+
+
+def invariants_of(
+    counted: Counted, resolved: pd.DataFrame, week: Week, run: Run, monitor: Monitor
+) -> list[Finding]:
+    """What the days so far must keep and do not."""
+    features = feature_breaches(counted, week.life.training, run, monitor.windows, monitor.invariants)
+    scores = score_breaches(resolved, run, monitor.windows, monitor.invariants)
+    return invariant_alerts(
+        features,
+        scores,
+        monitor.invariants,
+        families=monitor.families,
+        owners=monitor.use_case.owners,
+    )
 
 
 def resolved_at(week: Week, run: Run, monitor: Monitor) -> pd.DataFrame:
@@ -237,12 +241,6 @@ def resolved_at(week: Week, run: Run, monitor: Monitor) -> pd.DataFrame:
     )
 
 
-def drifted(week: Week, counted: Counted, monitor: Monitor) -> list[Finding]:
-    """What the drift rules say of the week against its model's training."""
-    history = drift_of(week, counted, monitor)
-    return drift_alerts(history, monitor.drift, owners=monitor.use_case.owners)
-
-
 def drift_of(week: Week, counted: Counted, monitor: Monitor) -> pd.DataFrame:
     """``drift_history`` of the one window."""
     window = Window(week.monday, week.monday + timedelta(days=WEEK))
@@ -257,14 +255,9 @@ def drift_of(week: Week, counted: Counted, monitor: Monitor) -> pd.DataFrame:
     return plain.assign(model_version=week.life.watched.version, window_start=pd.Timestamp(week.monday))
 
 
-def judged(week: Week, resolved: pd.DataFrame, monitor: Monitor) -> list[Finding]:
-    """What the quality rules say of the complete week."""
-    row = measured_row(week, resolved, monitor)
-    return quality_alerts(pd.DataFrame([row]), week.life.watched, owners=monitor.use_case.owners)
-
-
-def measured_row(week: Week, resolved: pd.DataFrame, monitor: Monitor) -> Mapping[str, Any]:
-    """The row of ``ops.quality_windows``."""
+def measured_row(week: Week, tick: int, monitor: Monitor) -> Mapping[str, Any]:
+    """The row of ``ops.quality_windows``, written at that midnight."""
+    resolved = resolved_at(week, as_run(week, tick), monitor)
     standards = Standards({week.life.watched.digest: week.life.holdout}, {})
     (row,) = quality_rows(resolved, standards, monitor.quality, monitor.seed, monitor.kind.costs)
     return row
@@ -281,7 +274,7 @@ def data_findings(
             more = feed.rejected[damage.name].get(day, 0)
             today = (files["source"] == damage.source) & (files["day"] == day)
             files = files.assign(quarantined=files["quarantined"].where(~today, files["quarantined"] + more))
-        run = Run("files", as_of(day, 1), {})
+        run = Run("files", midnight(day + timedelta(days=1)), {})
         alerts = data_alerts(
             files, run, monitor.data, sources=monitor.sources, owners=monitor.use_case.owners
         )

@@ -15,10 +15,10 @@ from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
 from lakehouse_ml.pipelines.monitoring.rules import QualityRule
 from lakehouse_ml.probability_model import ProbabilityModel
 from monitoring_builders import file_row
-from power import Size, Study, holds, monitor_of, study
+from power import Size, draws_of, monitor_of, see
 from power_damage import DAMAGES, share_to_lose
 from power_lives import FIRST_DAYS, HOLDOUT_DAYS, WATCHED_DAYS, Kind, lives
-from power_rates import Draws, Watched, false_alarm_rate, power_of
+from power_rates import Draws, Study, WatchedWeek, false_alarm_rate, power_of, study
 from power_report import as_table, told, write_page
 from power_watch import Feed, Monitor, damaged, data_findings, drawn_week, watch
 
@@ -92,7 +92,7 @@ def feed(rows: pd.DataFrame) -> Feed:
 
 @pytest.fixture(scope="module")
 def result(found: list, feed: Feed, monitor: Monitor) -> Study:
-    return study(found, feed, monitor, SIZE)
+    return study(see(found, feed, monitor, SIZE), draws_of(monitor, SIZE))
 
 
 def test_a_model_is_watched_on_the_four_weeks_after_its_holdout(rows: pd.DataFrame, found: list) -> None:
@@ -107,7 +107,7 @@ def test_a_model_is_watched_on_the_four_weeks_after_its_holdout(rows: pd.DataFra
 
 def test_sound_weeks_raise_nothing_and_every_damage_is_noticed_by_its_own_rule(result: Study) -> None:
     assert result.false_alarms.value == 0
-    assert holds(result)
+    assert result.holds
     rules = {name: {rule for rule, _ in power.rules} for name, power in result.powers.items()}
     assert "quality" in rules["AUC -0.10"]
     assert "unseen_category" in rules["carrier renamed, large"] & rules["carrier renamed, small"]
@@ -149,8 +149,8 @@ def test_a_damaged_feed_is_found_on_its_day_and_a_sound_one_on_none(feed: Feed, 
 SHORT = QualityRule(name="short", metric="roc_auc_shortfall", at_most=0.07, windows=3)
 
 
-def weeks(*found: dict[str, int], shortfall: float | None = None) -> list[Watched]:
-    return [Watched(place // 2, rules, shortfall) for place, rules in enumerate(found)]
+def weeks(*found: dict[str, int], shortfall: float | None = None) -> list[WatchedWeek]:
+    return [WatchedWeek(place // 2, rules, shortfall) for place, rules in enumerate(found)]
 
 
 def test_a_quarter_is_false_as_soon_as_one_of_its_weeks_is() -> None:

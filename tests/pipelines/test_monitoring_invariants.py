@@ -18,10 +18,11 @@ from lakehouse_ml.pipelines.monitoring.invariants import (
     score_breaches,
 )
 from lakehouse_ml.pipelines.monitoring.profile import span_rows
-from lakehouse_ml.pipelines.monitoring.windows import Window
+from lakehouse_ml.pipelines.monitoring.windows import Window, WindowParams
 from monitoring_builders import AS_OF, OWNERS, params
 
 LIMITS = InvariantParams(**params("invariants"))
+WINDOWS = WindowParams(**params("windows"))
 FAMILIES = {"weather": ("key", "pressure", "wind", "visibility"), "route": ("carrier", "destination")}
 TODAY = AS_OF.date()
 YESTERDAY = TODAY - timedelta(days=1)
@@ -70,8 +71,8 @@ def found(*days: pd.DataFrame, scored: pd.DataFrame | None = None, **changes: An
 
 
 def alerts(seen: Counted, scored: pd.DataFrame, run: Run, limits: InvariantParams) -> list[Finding]:
-    features = feature_breaches(seen, training(), run, limits)
-    scores = score_breaches(scored, run, limits)
+    features = feature_breaches(seen, training(), run, WINDOWS, limits)
+    scores = score_breaches(scored, run, WINDOWS, limits)
     return invariant_alerts(features, scores, limits, families=FAMILIES, owners=OWNERS)
 
 
@@ -110,6 +111,18 @@ def test_a_category_without_a_limit_may_have_no_unseen_value() -> None:
     assert LIMITS.model_copy(update={"max_unseen_share": {"other": 0.5}}).unseen_limit("carrier") == 0
 
 
+def test_values_too_rare_to_be_known_by_name_are_new_by_that_alone() -> None:
+    usual, day = training(), day_of(YESTERDAY)
+    most, *rare = usual["carrier"]["frequent_items"]
+    known = {**usual, "carrier": {**usual["carrier"], "frequent_items": [most]}}
+    limits = LIMITS.model_copy(update={"max_unseen_share": {"*": 0.1}})
+    renamed = day.assign(carrier=day["carrier"].replace(most["item"], "U2"))
+    assert len(rare) == 2
+    for seen, rules in ((day, []), (renamed, ["unseen_category"])):
+        found = feature_breaches(counted(seen), known, RUN, WINDOWS, limits)
+        assert [breach.rule for breach in found] == rules
+
+
 def test_a_feature_that_stands_still_is_found_unless_its_value_is_the_usual_one() -> None:
     day = day_of(YESTERDAY)
     (alert,) = found(day.assign(pressure=1015.0, wind=3.0))
@@ -123,7 +136,7 @@ def test_one_feature_alone_may_stand_still_but_not_the_only_one_of_its_family() 
     assert not found(day)
     assert found(day, still_features=1)
     alone = {"pressure": ("key", "pressure"), "others": ("wind", "visibility", "carrier", "destination")}
-    features = feature_breaches(counted(day), training(), RUN, LIMITS)
+    features = feature_breaches(counted(day), training(), RUN, WINDOWS, LIMITS)
     (alert,) = invariant_alerts(features, [], LIMITS, families=alone, owners=OWNERS)
     assert alert.subject == "pressure"
 
@@ -149,8 +162,15 @@ def test_scores_that_are_all_alike_are_found() -> None:
     assert same.rule == "scores_alike"
 
 
+def test_a_feature_that_the_champion_was_not_trained_with_is_not_judged() -> None:
+    day = day_of(YESTERDAY, pressure=1015.0, wind=3.0)
+    known = {name: row for name, row in training().items() if name != "wind"}
+    found = feature_breaches(counted(day), known, RUN, WINDOWS, LIMITS)
+    assert [breach.feature for breach in found] == ["pressure"]
+
+
 def test_days_before_the_newest_are_not_judged() -> None:
-    old = TODAY - timedelta(days=LIMITS.days + 1)
+    old = TODAY - timedelta(days=WINDOWS.newest_days + 1)
     assert not found(day_of(old, pressure=1015.0, wind=3.0), scored=scores(old, 0.001))
     assert found(day_of(old + timedelta(days=1), pressure=1015.0, wind=3.0))
 
@@ -164,7 +184,7 @@ def test_what_lasts_is_the_same_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"max_missing_points": 0.0}, {"min_score_spread": 0.0}, {"days": 0}, {"unknown": 1}]
+    "changes", [{"max_missing_points": 0.0}, {"min_score_spread": 0.0}, {"min_rows": 0}, {"unknown": 1}]
 )
 def test_limits_that_say_nothing_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):

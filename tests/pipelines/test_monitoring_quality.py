@@ -179,7 +179,7 @@ def test_a_monitor_without_rules_is_refused() -> None:
 
 
 def test_windows_are_weeks_from_monday_that_are_over() -> None:
-    weeks = WindowParams(days=7, history=2)
+    weeks = WindowParams(days=7, history=2, newest_days=1)
     expected = [Window(date(2013, 9, 16), date(2013, 9, 23)), Window(date(2013, 9, 23), date(2013, 9, 30))]
     assert complete_windows(datetime(2013, 9, 30, tzinfo=UTC), weeks) == expected
     assert complete_windows(datetime(2013, 10, 6, 23, 59, tzinfo=UTC), weeks) == expected

@@ -205,6 +205,14 @@ def test_a_window_that_waits_is_drawn_hollow_as_an_estimate_and_never_as_measure
     assert {len(trace.x) for trace in measured} == {2}
 
 
+def test_estimates_are_drawn_before_any_window_is_complete_and_nothing_before_anything_is_scored() -> None:
+    none, rules_of = quality_history(), QualityParams(**params("quality"))
+    names = {trace.name for trace in plot_quality(none, estimated_windows(), rules_of).data if len(trace.x)}
+    assert names == {"estimate from the scores alone"}
+    blank = plot_quality(none, estimated_windows().iloc[:0], rules_of)
+    assert "nothing is scored yet" in blank.layout.annotations[0].text
+
+
 def test_the_heat_map_has_the_worst_features_on_top_and_counts_the_others() -> None:
     figure = plot_drift(drift_history(36, 8), DRIFT)
     assert len(figure.data[0].y) == 30

@@ -36,8 +36,8 @@ from monitoring_rows import (
     table_maker,
 )
 
-WEEKS = WindowParams(days=7, history=3)
-BINS = ProfileParams(bins=4, edge_rows=10_000, frequent_items=2, newest_days=2)
+WEEKS = WindowParams(days=7, history=3, newest_days=2)
+BINS = ProfileParams(bins=4, edge_rows=10_000, frequent_items=2)
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,8 @@ def test_a_value_that_is_missing_on_one_side_is_skew() -> None:
 def test_a_row_that_is_not_built_again_is_skew() -> None:
     found = compared(again=SEEN.drop("k3"))
     assert found.same_features == 2
+    nothing = SEEN.assign(x=np.nan, city=None)
+    assert compare(BATCH, SERVED, nothing, nothing.drop("k3"), nothing, MODEL).same_features == 2
 
 
 def test_a_score_that_differs_is_skew_though_the_features_are_the_same() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from lakehouse_ml.trace.contributions import contributions
 from lakehouse_ml.trace.entity import LandedLine, StoredPrediction
 
+# Of two scores. Sums in another order, e.g. over batches of another size, differ in their last digits.
 SAME = 1e-9
 
 

@@ -13,10 +13,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.trace.explain import SAME
 from lakehouse_ml.use_case import UseCase
-
-# Of two scores. Sums in another order, e.g. over batches of another size, differ in their last digits.
-SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,7 @@ def compare(
     names = list(seen.columns)
     score = model.predict(seen.reindex(keys))
     unlike = ~equal_cells(seen.reindex(keys), again.reindex(keys)[names])
+    unlike[~keys.isin(again.index).to_numpy()] = True
     restated = ~equal_cells(seen.reindex(keys), today.reindex(keys)[names])
     return Compared(
         batch=batch,

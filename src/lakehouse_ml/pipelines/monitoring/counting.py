@@ -45,13 +45,11 @@ class ProfileParams(Params):
         bins: Bins of a numeric feature, equally filled over the training window.
         edge_rows: About so many training rows place the edges; all of them are counted.
         frequent_items: Values of a categorical feature stored by name; the others count together.
-        newest_days: Days up to the run's now that are counted for the invariants, besides the windows due.
     """
 
     bins: int = Field(ge=2, le=100)
     edge_rows: int = Field(ge=100)
     frequent_items: int = Field(ge=1)
-    newest_days: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
@@ -106,12 +104,12 @@ def count_days(
         before: ``ops.profile_metrics`` before this run.
         run: The run's now.
         windows: The grid.
-        params: Bins and days.
+        params: Bins.
 
     Raises:
         ValueError: The training window has no rows.
     """
-    grid, lately = complete_windows(run.as_of, windows), newest_days(run.as_of, params.newest_days)
+    grid, lately = complete_windows(run.as_of, windows), newest_days(run.as_of, windows)
     stored = stored_profiles(before, champion, min(grid[0].start, lately[0]))
     spans, known = due_spans(stored, champion, grid), stored_days(stored)
     is_first = bool(spans) and spans[0].log_type == BASELINE

@@ -54,9 +54,9 @@ def window_profiles(profiles: DataFrame, champion: Watched, run: Run, windows: W
     Returns:
         Columns of ``ops.profile_metrics``, with window_start and window_end (UTC) for the window.
     """
-    stored = stored_profiles(profiles, champion, complete_windows(run.as_of, windows)[0].start)
-    is_window = stored["window_end"] - stored["window_start"] == pd.Timedelta(days=windows.days)
-    return stored[is_window | (stored["log_type"] == BASELINE)]
+    is_window = F.datediff("window.end", "window.start") == windows.days
+    wanted = profiles.where(is_window | (F.col("log_type") == BASELINE))
+    return stored_profiles(wanted, champion, complete_windows(run.as_of, windows)[0].start)
 
 
 def drift_rows(profiles: pd.DataFrame, done: Done) -> Iterator[Row]:

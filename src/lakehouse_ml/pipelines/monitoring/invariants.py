@@ -17,10 +17,10 @@ from lakehouse_ml.lakehouse.column_counts import Counts
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
 from lakehouse_ml.pipelines.monitoring.counting import BASELINE, Counted, items_of
-from lakehouse_ml.pipelines.monitoring.findings import About, Finding, Owners, Severity, owner_of
+from lakehouse_ml.pipelines.monitoring.findings import About, Finding, Owners, owner_of
 from lakehouse_ml.pipelines.monitoring.frames import records_of, rows_of
 from lakehouse_ml.pipelines.monitoring.params import Params
-from lakehouse_ml.pipelines.monitoring.windows import newest_days
+from lakehouse_ml.pipelines.monitoring.windows import WindowParams, newest_days
 
 # Features of the training window by name: columns of ops.profile_metrics.
 Training = Mapping[str, Mapping[str, Any]]
@@ -31,7 +31,6 @@ class InvariantParams(Params):
     """What a day must keep.
 
     Attributes:
-        days: Days up to the run's now that are judged.
         min_rows: A day with fewer rows is not judged by shares.
         max_unseen_share: Of a category's values, those that the training window did not have; by pattern of the
             feature's name, of which the first that fits counts.
@@ -43,7 +42,6 @@ class InvariantParams(Params):
         min_score_spread: Standard deviation of a day's scores.
     """
 
-    days: int = Field(ge=1)
     min_rows: int = Field(ge=1)
     max_unseen_share: dict[str, float]
     max_missing_points: float = Field(gt=0, le=100)
@@ -74,15 +72,6 @@ class Breach:
     found: str
 
 
-SEVERITY: Mapping[str, Severity] = {
-    "not_a_number": "critical",
-    "source_missing": "critical",
-    "stands_still": "critical",
-    "unseen_category": "critical",
-    "scores_alike": "critical",
-}
-
-
 def training_profile(profiles: DataFrame, champion: Watched) -> Training:
     """The champion's training window: rows of ``ops_profile_metrics`` by feature."""
     mine = (F.col("model_version") == champion.version) & (F.col("log_type") == BASELINE)
@@ -90,20 +79,24 @@ def training_profile(profiles: DataFrame, champion: Watched) -> Training:
     return {row["column_name"]: row for row in rows}
 
 
-def feature_breaches(counted: Counted, training: Training, run: Run, params: InvariantParams) -> list[Breach]:
+def feature_breaches(
+    counted: Counted, training: Training, run: Run, windows: WindowParams, params: InvariantParams
+) -> list[Breach]:
     """What the features of the newest days break; the day that is not over is not asked to move.
 
     Args:
         counted: Output of ``count_days``.
-        training: Output of :func:`training_profile`.
+        training: Output of :func:`training_profile`; a feature that came later is not the champion's.
         run: Its now tells which days are the newest, and which are over.
+        windows: How many days are the newest.
         params: Limits.
     """
-    newest, today = newest_days(run.as_of, params.days), run.as_of.date()
+    newest, today = newest_days(run.as_of, windows), run.as_of.date()
     return [
         Breach(rule, day, name, found)
         for day in newest
         for name, counts in counted.days.get(day, {}).items()
+        if name in training
         for rule, found in _broken(counts, training[name], day < today, params)
     ]
 
@@ -128,6 +121,9 @@ def _unseen(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) -
     known = items_of(usual)
     new = {value: rows for value, rows in (counts.items or {}).items() if value not in known}
     share = sum(new.values()) / counts.present if counts.present else 0.0
+    # Values that were too rare to be stored by name are new by that alone.
+    had = usual["count"] - usual["num_nulls"]
+    share -= 1 - sum(known.values()) / had if had else 0.0
     if share > params.unseen_limit(str(usual["column_name"])):
         most = sorted(new, key=lambda value: (-new[value], value))[:5]
         yield "unseen_category", f"{share:.1%} of the values were not in training: {', '.join(most)}"
@@ -141,15 +137,18 @@ def _still(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) ->
         yield "stands_still", f"every value is {counts.smallest:g}"
 
 
-def score_breaches(resolved: pd.DataFrame, run: Run, params: InvariantParams) -> list[Breach]:
+def score_breaches(
+    resolved: pd.DataFrame, run: Run, windows: WindowParams, params: InvariantParams
+) -> list[Breach]:
     """The newest days whose scores are nearly the same for everybody.
 
     Args:
         resolved: Output of ``resolve_predictions``; predict_date and score are read.
         run: Its now tells which days are the newest.
+        windows: How many days are.
         params: Limits.
     """
-    scored = resolved[resolved["predict_date"].isin(newest_days(run.as_of, params.days))]
+    scored = resolved[resolved["predict_date"].isin(newest_days(run.as_of, windows))]
     found = scored.groupby("predict_date")["score"].agg(["size", "std"]).reset_index()
     alike = found[(found["size"] >= params.min_rows) & ~(found["std"] >= params.min_score_spread)]
     words = f"standard deviation {{:.4f}} (at least {params.min_score_spread:g})"
@@ -200,7 +199,7 @@ def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) ->
     about: About = "model" if rule == "scores_alike" else "data"
     return Finding(
         rule=rule,
-        severity=SEVERITY[rule],
+        severity="critical",
         subject=family,
         reason=(
             f"{newest.feature} on {newest.day}: {newest.found}; {len(features)} features since {first.day}: "

@@ -123,11 +123,12 @@ def _invariants(use_case: UseCase) -> list[Node]:
     outcomes = bound(outcome_alerts, owners=use_case.owners)
     profiled, params = ["ops_profile_metrics", "watched_champion"], "params:monitoring.invariants"
     seen, scored = ["day_counts", "training_profile", "run"], ["resolved_predictions", "run"]
+    limits = ["params:monitoring.windows", params]
     breaches = ["feature_breaches", "score_breaches"]
     return [
         Node(training_profile, profiled, "training_profile", name="training_profile"),
-        Node(feature_breaches, [*seen, params], "feature_breaches", name="feature_breaches"),
-        Node(score_breaches, [*scored, params], "score_breaches", name="score_breaches"),
+        Node(feature_breaches, [*seen, *limits], "feature_breaches", name="feature_breaches"),
+        Node(score_breaches, [*scored, *limits], "score_breaches", name="score_breaches"),
         Node(broken, [*breaches, params], "invariant_findings", name="invariant_alerts"),
         Node(outcomes, [*scored, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
     ]

@@ -27,21 +27,23 @@ def plot_quality(quality: pd.DataFrame, estimated: pd.DataFrame, params: Quality
         estimated: ``estimated_windows``: drawn hollow and apart, since nothing was measured there.
         params: Whose plain limits are drawn.
     """
-    if quality.empty:
-        return empty_figure("no complete window yet")
+    filled = [frame for frame in (quality, estimated) if not frame.empty]
+    if not filled:
+        return empty_figure("nothing is scored yet")
+    windows = pd.concat(filled)
     figure = make_subplots(
         rows=len(PANELS), cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=_HEIGHTS,
         subplot_titles=list(PANELS.values()),
     )  # fmt: skip
     for row, metric in enumerate(PANELS, start=1):
-        for place, (version, windows) in enumerate(quality.groupby("model_version", sort=False)):
+        for place, (version, measured) in enumerate(quality.groupby("model_version", sort=False)):
             colour = SERIES[place % len(SERIES)]
-            figure.add_trace(_interval_line(windows, metric, str(version), colour, row == 1), row=row, col=1)
+            figure.add_trace(_interval_line(measured, metric, str(version), colour, row == 1), row=row, col=1)
         _add_violations(figure, quality, metric, row)
         _add_limits(figure, params, metric, row)
-        _add_estimates(figure, pd.concat([quality, estimated]), metric, row)
+        _add_estimates(figure, windows, metric, row)
     _add_base_rate(figure, quality)
-    return _laid_out(figure, pd.concat([quality, estimated]))
+    return _laid_out(figure, windows)
 
 
 def _window_ticks(quality: pd.DataFrame) -> dict[str, object]:

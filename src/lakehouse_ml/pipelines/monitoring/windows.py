@@ -19,10 +19,12 @@ class WindowParams(Params):
     Attributes:
         days: Length of a window.
         history: Newest complete windows that a run looks at; older ones that are not stored stay so.
+        newest_days: Days up to the run's now that are also looked at one by one.
     """
 
     days: int = Field(ge=1, le=366)
     history: int = Field(ge=2)
+    newest_days: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,10 @@ def complete_windows(as_of: datetime, params: WindowParams) -> list[Window]:
     return [Window(start, start + timedelta(days=params.days)) for start in starts]
 
 
-def newest_days(as_of: datetime, count: int) -> list[date]:
+def newest_days(as_of: datetime, params: WindowParams) -> list[date]:
     """The days up to and with the one of ``as_of`` (UTC), oldest first; a day that begins then is not among them."""
     last = (as_of.astimezone(UTC) - timedelta(microseconds=1)).date()
-    return [last - timedelta(days=back) for back in reversed(range(count))]
+    return [last - timedelta(days=back) for back in reversed(range(params.newest_days))]
 
 
 def window_start(day: Column, days: int) -> Column:
