@@ -45,7 +45,8 @@ def main(project: Path, folder: Path) -> int:
     gold = get_spark().read.format("delta").load(str(project / "data/lakehouse/test/gold/features"))
     features = repeated(gold, folder / "features")
     rows = features.select(*champion.feature_names).toPandas()
-    score(features.limit(1000), champion)
+    # The first batch starts the workers.
+    score(features.where("predict_date = '2013-01-31'"), champion)
     batch = seconds(lambda: score(features, champion), TIMES).min()
     itself = seconds(lambda: champion.model.predict(rows), TIMES).min()
     ratio = itself / batch

@@ -2,7 +2,7 @@
 
 from kedro.config import OmegaConfigLoader
 
-from lakehouse_ml.hooks import AlertRouteHooks, EventLogHooks, ProgressHooks, SessionHooks
+from lakehouse_ml.hooks import AlertRouteHooks, EventLogHooks, ProgressHooks, SessionHooks, TrackingHooks
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -17,4 +17,4 @@ CONFIG_LOADER_ARGS = {
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 # The last one is asked first.
-HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks(), AlertRouteHooks())
+HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks(), AlertRouteHooks(), TrackingHooks())

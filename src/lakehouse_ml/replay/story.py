@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 from kedro.framework.context import KedroContext
@@ -25,7 +24,7 @@ class Training:
         as_of: The step's now, UTC.
         decision: ``promoted``, ``refused`` or ``awaiting_approval``.
         version: Version in the registry; None: refused.
-        reason: The first rule that failed, in words; empty when promoted.
+        reason: The rules that failed, with their values; empty when promoted.
     """
 
     as_of: datetime
@@ -97,7 +96,5 @@ def _scored(predictions: DataFrame, labels: DataFrame, steps: Sequence[Step], la
 
 
 def _training(entry: Entry) -> Training:
-    failed: Any = next(
-        (reason for reason in entry.reasons if "FAILED" in reason and "elected" not in reason), ""
-    )
-    return Training(entry.as_of, entry.decision, entry.model_version, failed)
+    failed = [reason for reason in entry.reasons if "FAILED" in reason and not reason.startswith("elected")]
+    return Training(entry.as_of, entry.decision, entry.model_version, "; ".join(failed))
