@@ -45,6 +45,7 @@ bench: env ## Compare a day on nine months of history with one on four, and serv
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_serving.py
 	$(BIN)/python tests/bench_scoring.py
+	$(BIN)/python tests/bench_replay.py
 
 replay: env ## Play April to December again under each retraining policy, with incidents; goes on where it was stopped
 	$(BIN)/kedro replay --from 2013-04-01 --to 2014-01-01 --step 7d --incidents conf/replay/incidents.yml
