@@ -6,6 +6,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UNTIL  ?= 2013-10-01
 N      ?= 200
+CLOUD  ?= aws
+TARGET ?= test
+KILL   ?= inference
+# The one release in the folder STAGED.
+RELEASE = $(wildcard $(STAGED)/*)
 
 export DO_NOT_TRACK = 1
 export SPARK_LOCAL_IP = 127.0.0.1
@@ -14,29 +19,56 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint unit spark chaos bench power replay pins clean
+.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench power replay scan audit release deploy pins clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
 	$(BIN)/kedro run
 
-test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
+test: env lint unit spark prove-job ## Lint, types, import contracts, catalogs, all tests, and the job of one target
+
+# Two processes of tests fill two cores; threads of their own would only wait for each other.
+unit spark: export OMP_NUM_THREADS = 1
 
 unit: env ## The tests that need no Spark, no MLflow store and no process of their own
-	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile --junitxml build/tests/unit.xml
 
 spark: env ## The others; each of the two processes has one Spark session for all its tests
-	$(BIN)/python -m pytest -m "spark or slow" --numprocesses 2 --dist loadfile --durations 15
+	$(BIN)/python -m pytest -m "spark or slow" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
 
-lint: env
+lint: env workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	for env in dev test staging prod; do $(BIN)/kedro catalog resolve-patterns --env=$$env > $(VENV)/catalog-$$env.yml || exit 1; done
+
+prove-job: env ## Run every task of TARGET's jobs from the wheel in a clean environment, one killed and repaired
+	$(BIN)/python tests/prove_job.py --cloud $(CLOUD) --target $(TARGET) --kill $(KILL)
+
+workflows: env
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(BIN)/check-jsonschema --regex-variant python --builtin-schema vendor.azure-pipelines azure-pipelines.yml .azure/*.yml
+	$(BIN)/zizmor --offline --quiet --min-severity medium .github
+
+scan: env ## Search everything in git for secrets
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-lines 'secret_scope:|\$$\{secret:|def test_'
+
+audit: env ## Ask the vulnerability service about every pin; needs the network
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
+
+release: env ## Build once, and put it under a manifest with the reports of make test
+	rm -rf dist
+	$(BIN)/kedro package
+	$(BIN)/kedro release $(addprefix --tests ,$(wildcard build/tests/*.xml))
+
+deploy: env ## Deploy STAGED, a folder release-<digest> with a release of COMMIT, to TARGET on CLOUD, by the platform's command line
+	$(BIN)/kedro release verify $(RELEASE) --digest $(patsubst release-%,%,$(notdir $(STAGED))) --commit $(COMMIT)
+	cd $(RELEASE)/deploy/$(CLOUD) && BUNDLE_VAR_release=$(notdir $(RELEASE)) databricks bundle deploy --target $(TARGET)
 
 chaos: env ## Kill the loop N times at random points and compare the tables
 	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
@@ -73,8 +105,10 @@ $(VENV)/.jars: $(VENV)/.pins requirements/jars.sha256
 pins: ## Compile the pins anew
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --constraints requirements/runtime-19.txt \
 	  --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --constraints requirements/runtime-19.txt --constraints requirements/dev.txt \
+	  --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet --output-file requirements/job.txt
 	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(BIN)/uv pip compile - --generate-hashes --no-emit-index-url \
 	  --universal --python-version 3.11 --quiet --output-file requirements/uv.txt
 
 clean: ## Remove the environment and all data
-	rm -rf $(VENV) data/01_raw data/lakehouse data/mlflow data/reporting data/replay
+	rm -rf $(VENV) build dist data/01_raw data/lakehouse data/mlflow data/reporting data/replay

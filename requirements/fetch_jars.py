@@ -28,6 +28,17 @@ def pinned() -> dict[str, str]:
     return {name: digest for digest, name in lines}
 
 
+def checked(content: bytes, name: str, digest: str) -> bytes:
+    """The content of a jar.
+
+    Raises:
+        SystemExit: It is not the pinned one.
+    """
+    if hashlib.sha256(content).hexdigest() != digest:
+        sys.exit(f"Jar {name} is not the one pinned in {PINS}: refusing to use it")
+    return content
+
+
 def main() -> None:
     """Fetch what is missing.
 
@@ -45,10 +56,7 @@ def main() -> None:
             found = next(Path(ivy).glob(f"jars/*{name}"), None)
             if found is None:
                 sys.exit(f"Jar {name} of {PACKAGE} could not be fetched:\n{told.stderr[-2000:]}")
-            content = found.read_bytes()
-            if hashlib.sha256(content).hexdigest() != digest:
-                sys.exit(f"Jar {name} is not the one pinned in {PINS}: refusing to use it")
-            (jars / name).write_bytes(content)
+            (jars / name).write_bytes(checked(found.read_bytes(), name, digest))
 
 
 if __name__ == "__main__":

@@ -5,27 +5,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets.session import configure_spark, get_spark
-from processes import QUICK_TO_START
+from lakehouse_ml.platform import platform
+from processes import small_spark
 
 if TYPE_CHECKING:
     from project_builders import Project
     from registry_builders import Stores
 
-CONF = Path(__file__).parent.parent / "conf"
-
-# How long an example takes says nothing on a machine that others use.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How long an example takes says nothing on a machine that others use. The laws are tried on fifty examples each time
+# the tests run, and on others the next time.
+settings.register_profile("often", deadline=None, max_examples=50)
+settings.load_profile("often")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=5, help="how often test_chaos kills a run")
     parser.addoption("--chaos-seed", type=int, default=1, help="chooses the moments of the kills")
+    parser.addoption("--remote", help="address of a Spark Connect server that the tests run over")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,20 +48,37 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    conf = yaml.safe_load((CONF / "base" / "spark.yml").read_text())
-    warehouse = tmp_path_factory.mktemp("warehouse")
-    # Two of them fit beside a whole run of its own.
-    small = {
-        **QUICK_TO_START,
-        "spark.driver.memory": "3g",
-        "spark.sql.shuffle.partitions": "2",
-    }
-    configure_spark({**conf, **small, "spark.sql.warehouse.dir": str(warehouse)})
+def spark(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[SparkSession]:
+    remote = pytestconfig.getoption("--remote")
+    configure_spark({"spark.remote": remote} if remote else small_spark(tmp_path_factory.mktemp("warehouse")))
     session = get_spark()
-    session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[dict[str, str]]":
+    """Globals of the platform that ``LAKEHOUSE_ML_PLATFORM`` names, so that whole stages run there.
+
+    A laptop needs nothing. Databricks is a metastore with the layers' schemas, Auto Loader's stand-in, and a workspace.
+    """
+    if platform() == "local":
+        yield {}
+        return
+    from auto_loader import AutoLoader
+    from fake_workspace import fake_workspace
+
+    spark, catalog = request.getfixturevalue("spark"), "spark_catalog"
+    spark.dataSource.register(AutoLoader)
+    for schema in ("bronze", "silver", "quarantine", "gold", "ml", "ops"):
+        spark.sql(f"CREATE SCHEMA {catalog}.{schema}")
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        fake_workspace(tmp_path_factory.mktemp("workspace"), patched),
+    ):
+        yield {"catalog": catalog}
 
 
 @pytest.fixture

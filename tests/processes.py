@@ -20,12 +20,19 @@ QUICK_TO_START = {
 }
 
 
-def project_at(folder: Path, spark: Mapping[str, str] | None = None) -> Path:
+def small_spark(warehouse: Path) -> dict[str, str]:
+    """The real settings of Spark, but so that two sessions fit beside a whole run of its own."""
+    conf = yaml.safe_load((ROOT / "conf/base/spark.yml").read_text())
+    small = {"spark.driver.memory": "3g", "spark.sql.shuffle.partitions": "2"}
+    return {**conf, **QUICK_TO_START, **small, "spark.sql.warehouse.dir": str(warehouse)}
+
+
+def project_at(folder: Path, spark: Mapping[str, str | None] | None = None) -> Path:
     """A project folder with the real configuration and no data.
 
     Args:
         folder: Where.
-        spark: Settings of Spark that differ from the real ones.
+        spark: Settings of Spark that differ from the real ones; None takes one out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ROOT / "conf", folder / "conf")

@@ -4,7 +4,7 @@ import gzip
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Project:
     def __init__(self, folder: Path, use_case: UseCase = USE_CASE, **values: str) -> None:
         self.folder = folder
         self.use_case = use_case
-        roots = ("landing", "storage", "reporting", "mlflow")
+        roots = ("landing", "storage", "reporting", "mlflow", "volumes")
         self.values = {f"{root}_root": str(folder / root) for root in roots} | values
 
     def run(
@@ -88,15 +88,16 @@ class Project:
     def _pipeline(self, stage: Any) -> Pipeline:
         return stage if isinstance(stage, Pipeline) else stage.create_pipeline(self.use_case)
 
-    @property
+    @cached_property
     def landing(self) -> Path:
         """The landing folder."""
-        return self.folder / "landing" / self.lakehouse.catalog
+        return Path(self.config_loader()["catalog"]["landing_files"]["folder"])
 
-    @property
+    @cached_property
     def lakehouse(self) -> Lakehouse:
         """The tables' addresses."""
-        return Lakehouse("test", self.values["storage_root"])
+        values = self.config_loader()["globals"]
+        return Lakehouse(values["catalog"], values["storage_root"], values["platform"])
 
     def play(
         self,

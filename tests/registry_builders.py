@@ -62,7 +62,7 @@ def make_template(folder: Path) -> Path:
     """A migrated SQLite file and a saved model: each takes seconds to make, and none to copy."""
     uri = f"sqlite:///{folder / 'store.db'}"
     MlflowClient(uri, uri).search_experiments(max_results=1)
-    mlflow.sklearn.save_model(tenth_of_hour(), folder / "model", **_described(METADATA))
+    mlflow.sklearn.save_model(tenth_of_hour(), folder / "model", **described(METADATA))
     return folder
 
 
@@ -78,7 +78,7 @@ def tenth_of_hour() -> LinearRegression:
     return LinearRegression().fit(frame, frame["hour"] / 10)
 
 
-def _described(metadata: dict[str, Any]) -> dict[str, Any]:
+def described(metadata: dict[str, Any]) -> dict[str, Any]:
     frame = pd.DataFrame({"hour": [1.0, 2.0], "wind_kn": [0.0, 1.0]})
     return {
         "signature": infer_signature(frame, np.array([0.1, 0.2])),
@@ -105,7 +105,7 @@ def logged_model(stores: Stores) -> LoggedModel:
     mlflow.set_tracking_uri(stores.tracking_uri)
     experiment = stores.client.create_experiment("test", artifact_location=str(stores.folder / "logged"))
     with mlflow.start_run(experiment_id=experiment) as run:
-        info = mlflow.sklearn.log_model(tenth_of_hour(), name="model", **_described(METADATA))
+        info = mlflow.sklearn.log_model(tenth_of_hour(), name="model", **described(METADATA))
     folder = stores.client.get_logged_model(info.model_id).artifact_location
     return LoggedModel(info.model_uri, model_digest(Path(folder)), run.info.run_id)
 

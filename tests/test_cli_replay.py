@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 from lakehouse_ml.cli import cli
-from lakehouse_ml.cli.landing import folder_of
+from lakehouse_ml.cli.replaying import replay_folder
 
 PROJECT = Path(__file__).parent.parent
 
@@ -62,5 +62,5 @@ def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
 
 
 def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
-    folders = {env: folder_of(project.project_path, env, "replay_root") for env in ("dev", "staging")}
+    folders = {env: replay_folder(project.project_path, env) for env in ("dev", "staging")}
     assert folders == {env: project.project_path / "data/replay" / env for env in folders}

@@ -53,6 +53,13 @@ def serve(project: Path, *options: str) -> "subprocess.Popen[str]":
     )
 
 
+def test_on_databricks_the_server_is_refused_with_what_serves_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ML_PLATFORM", "databricks")
+    refused = CliRunner().invoke(cli, ["serve", "--env=test"], obj=bootstrap_project(ROOT))
+    assert refused.exit_code == 1
+    assert "Model Serving serves a version" in refused.output
+
+
 def promote(project: Path) -> None:
     """A champion whose score is a twenty-fourth of the hour of departure."""
     frame = pd.DataFrame({"departure_hour": np.arange(24.0), "distance_miles": 100.0})

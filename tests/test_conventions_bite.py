@@ -5,7 +5,9 @@ from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from test_conventions import datasets_between, functions_of, in_memory
+from lakehouse_ml.flights.sources import movements
+from lakehouse_ml.lakehouse.contract import Column, Contract
+from test_conventions import datasets_between, functions_of, in_memory, restricted_beyond_silver
 
 
 def same(value: object) -> object:
@@ -26,3 +28,14 @@ def test_a_long_function_is_measured_without_its_docstring(tmp_path: Path) -> No
     body = "\n".join(f"    x{n} = {n}" for n in range(41))
     (tmp_path / "long.py").write_text(f'def long():\n    """Says\n    much."""\n{body}\n')
     assert list(functions_of(tmp_path)) == [(41, "long.py:1 long")]
+
+
+def test_a_restricted_column_beyond_silver_is_found_by_its_name_and_by_its_class() -> None:
+    columns = (
+        Column("key", "string", "Key"),
+        Column("tail_number", "string", "Aircraft"),
+        Column("pilot", "string", "Pilot", privacy="restricted"),
+    )
+    leaking = Contract("gold.rotation", grain="flight", key=("key",), columns=columns)
+    found = restricted_beyond_silver([movements.CONTRACT], [leaking, movements.CONTRACT])
+    assert found == ["gold.rotation.tail_number", "gold.rotation.pilot"]

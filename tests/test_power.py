@@ -27,6 +27,8 @@ DAYS = FIRST_DAYS + HOLDOUT_DAYS + WATCHED_DAYS + 7
 PER_DAY = 300
 SIZE = Size(weeks=6, damaged=3, draws=200)
 
+pytestmark = pytest.mark.slow
+
 
 def parameters() -> dict:
     with open("conf/base/parameters_monitoring.yml") as file:

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from lakehouse_ml.deploy.secrets import Secret, SecretError
 from lakehouse_ml.routes import FileRoute, LogRoute, RouteError, WebhookParams, WebhookRoute, webhook_route
 from route_builders import SECRET, Receiver, listening, message
 
-VARIABLE = "TEST_ALERT_WEBHOOK"
-QUICK = WebhookParams(variable=VARIABLE, timeout_seconds=0.3, retries=3, backoff_seconds=0.01)
+ADDRESS = Secret("test", "alert_webhook")
+VARIABLE = ADDRESS.variable
+QUICK = WebhookParams(address=ADDRESS, timeout_seconds=0.3, retries=3, backoff_seconds=0.01)
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_a_receiver_that_stumbles_is_asked_again(receiver: Receiver) -> None:
 def test_a_receiver_that_keeps_failing_is_given_up_after_the_last_try(receiver: Receiver) -> None:
     receiver.answers = [500] * 9
     started = time.monotonic()
-    with pytest.raises(RouteError, match=f"the address in {VARIABLE} answers 500"):
+    with pytest.raises(RouteError, match=f"the address in {ADDRESS} answers 500"):
         webhook_route(QUICK).tell([message("a-1")])
     assert len(receiver.calls) == 1 + QUICK.retries
     assert time.monotonic() - started < 5, "it waited as long as the receiver asked"
@@ -109,13 +112,21 @@ def test_other_talk_is_heard_again_afterwards(receiver: Receiver) -> None:
     assert not talker.disabled
 
 
-def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_missing_or_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(RouteError, match=f"environment variable {VARIABLE} is not set"):
+    with pytest.raises(SecretError, match=f"{ADDRESS} is not set: set environment variable {VARIABLE}"):
         webhook_route(QUICK)
     monkeypatch.setenv(VARIABLE, f"hooks.example.org/{SECRET}")
-    with pytest.raises(RouteError, match=f"{VARIABLE} holds no address that begins") as refused:
+    with pytest.raises(RouteError, match=f"{ADDRESS} holds no address that begins") as refused:
         webhook_route(QUICK)
+    assert SECRET not in str(refused.value)
+
+
+def test_an_address_that_stands_in_the_configuration_is_refused_and_not_shown() -> None:
+    with pytest.raises(ValidationError, match="should be an instance of Address") as refused:
+        WebhookParams(
+            address=f"https://hooks.example.org/{SECRET}", timeout_seconds=1, retries=0, backoff_seconds=0
+        )
     assert SECRET not in str(refused.value)
 
 

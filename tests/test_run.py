@@ -17,7 +17,9 @@ from pyspark.sql import SparkSession
 from equality import assert_balanced
 from lakehouse_ml.cli import cli
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
+from leaks import texts_below
 from processes import ROOT, finish, project_at, start_run
+from route_builders import SECRET, listening
 
 FIRST = pd.Timestamp("2013-02-24", tz="UTC")
 NEXT = pd.Timestamp("2013-02-25", tz="UTC")
@@ -34,12 +36,17 @@ def land(project: Path, until: pd.Timestamp) -> None:
 
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """The project after the loop and a day more, with what both runs printed."""
+    """The project after the loop and a day more, with what both runs printed; alerts go to a webhook, too."""
     project = project_at(tmp_path_factory.mktemp("project"))
-    land(project, FIRST)
-    whole = finish(start_run(project))
-    land(project, NEXT)
-    return project, whole, finish(start_run(project, "--pipelines", "daily"))
+    with (project / "conf/test/globals.yml").open("a") as values:
+        values.write("alert_routes: [log, file, webhook]\n")
+    with listening() as receiver, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("LAKEHOUSE_ML_TEST_ALERT_WEBHOOK", receiver.address)
+        patched.setenv("NO_PROXY", "127.0.0.1")
+        land(project, FIRST)
+        whole = finish(start_run(project))
+        land(project, NEXT)
+        return project, whole, finish(start_run(project, "--pipelines", "daily"))
 
 
 def table(spark: SparkSession, project: Path, name: str) -> pd.DataFrame:
@@ -93,13 +100,33 @@ def test_the_report_is_one_page_that_needs_no_network(loop: tuple[Path, str, str
     assert not re.search(r"""(src|href)=["']https?://""", markup)
 
 
-def test_restricted_values_reach_no_report(loop: tuple[Path, str, str]) -> None:
-    tails = set(
-        pd.read_json(next((loop[0] / "data/01_raw/test/planes").glob("*.gz")), lines=True)["tail_number"]
-    )
-    for path in (loop[0] / "data/reporting").rglob("*"):
-        if path.is_file():
-            assert not tails & set(re.findall(r"\bN[0-9A-Z]{4,5}\b", path.read_text(errors="replace"))), path
+def test_a_secret_is_in_no_table_no_store_no_report_and_no_log(loop: tuple[Path, str, str]) -> None:
+    project, *printed = loop
+    assert not [text for text in printed if SECRET in text]
+    assert [name for name, text in texts_below(project) if SECRET in text] == []
+
+
+def test_restricted_values_reach_no_gold_no_prediction_no_report_and_no_log(
+    loop: tuple[Path, str, str],
+) -> None:
+    project, *printed = loop
+    landed, lakehouse = project / "data/01_raw", project / "data/lakehouse/test"
+    tails = set(pd.read_json(next((landed / "test/planes").glob("*.gz")), lines=True)["tail_number"])
+    spoken = {name: text for name, text in texts_below(project, landed) if named(text) & tails}
+    # Where they may be, so that the search is known to find them.
+    allowed = [f"data/lakehouse/test/{schema}/" for schema in ("bronze", "silver", "quarantine")]
+    assert {Path(name).parts[4] for name in spoken if name.startswith(tuple(allowed))} >= {
+        "planes",
+        "movements",
+    }
+    assert [name for name in spoken if not name.startswith(tuple(allowed))] == []
+    assert (lakehouse / "gold/features").is_dir()
+    assert not [text for text in printed if named(text) & tails]
+
+
+def named(text: str) -> set[str]:
+    """What looks like a tail number."""
+    return set(re.findall(r"\bN[0-9A-Z]{4,5}\b", text))
 
 
 @pytest.fixture

@@ -1,25 +1,57 @@
-"""Entry of the installed package: ``lakehouse-ml`` takes the options of ``kedro run``."""
+"""Entry of the installed package: ``lakehouse-ml`` takes the options of ``kedro run``; a job's tasks run it."""
 
+import os
 import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+# Before Kedro is imported, so that no plugin sends anything anywhere.
+os.environ["DO_NOT_TRACK"] = "1"
 
 from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
 
+from lakehouse_ml.conf_source import check_conf_source
+from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.quiet import quiet
 
+NAME = "lakehouse-ml"
 
-def main(*args: Any, **kwargs: Any) -> Any:
-    """Run the pipelines that the arguments name; returns what the run returns.
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the pipelines that the arguments name.
+
+    Returns nothing and never exits by itself: a job's host takes a ``SystemExit`` for a failure, also that of success,
+    and a console script would print a value and fail on it. What goes wrong is raised as it is.
+
+    Args:
+        arguments: Options of ``kedro run``, and ``--platform``, since a job cannot set an environment variable; None:
+            those of the command line.
 
     Raises:
-        SystemExit: On the command line, with Kedro's exit code.
+        ConfSourceError: The configuration's path is relative, or it lacks the environment.
+        click.ClickException: An option that does not exist, or a value of another form.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own, kedros = _parser("--platform").parse_known_args(given)
+    if own.platform is not None:
+        os.environ[PLATFORM_VARIABLE] = own.platform
+    if "--help" not in given:
+        # As given: Kedro makes a relative path absolute before it shows it.
+        options, _ = _parser("--conf-source", "--env").parse_known_args(given)
+        check_conf_source(options.conf_source, options.env or os.environ.get("KEDRO_ENV"))
     quiet()
     configure_project(Path(__file__).parent.name)
-    kwargs.setdefault("standalone_mode", not hasattr(sys, "ps1"))
-    return run(*args, **kwargs)
+    # Kedro asks whether the interpreter is interactive, and exits if not: a job's host is now one, now the other.
+    run.main(args=kedros, prog_name=NAME, standalone_mode=False)
+
+
+def _parser(*options: str) -> ArgumentParser:
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in options:
+        parser.add_argument(option, *(["-e"] if option == "--env" else []))
+    return parser
 
 
 if __name__ == "__main__":

@@ -2,17 +2,18 @@
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import requests
 from pydantic import BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
+
+from lakehouse_ml.whole_file import write_whole
 
 Message = Mapping[str, Any]
 
@@ -45,6 +46,14 @@ class Route(Protocol):
         """
 
 
+@runtime_checkable
+class Address(Protocol):
+    """An address that is a secret: shown by its name, known when it is asked for."""
+
+    def reveal(self) -> str:
+        """The address itself."""
+
+
 def in_words(message: Message) -> str:
     """The message as one line of text."""
     return (
@@ -71,7 +80,7 @@ class FileRoute:
     """A file of JSON lines, for whatever collects files.
 
     Attributes:
-        path: The file; it only ever grows.
+        path: The file; it only ever grows, and is written anew each time.
     """
 
     path: Path
@@ -81,9 +90,8 @@ class FileRoute:
         """See :meth:`Route.tell`."""
         lines = "".join(f"{json.dumps(dict(message), sort_keys=True)}\n" for message in messages)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(lines)
+            before = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+            write_whole(self.path, before + lines)
         except OSError as error:
             raise RouteError(f"{self.path} cannot be written: {error.strerror}") from error
 
@@ -92,15 +100,21 @@ class WebhookParams(BaseModel):
     """How a webhook is called.
 
     Attributes:
-        variable: Environment variable that holds the address.
+        address: Where to; a secret.
         timeout_seconds: To connect, and then to answer.
         retries: Further tries of a call that failed.
         backoff_seconds: Before the second further try; doubles with each.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+    )
 
-    variable: str = Field(min_length=1)
+    address: Address
     timeout_seconds: float = Field(gt=0, le=60)
     retries: int = Field(ge=0, le=10)
     backoff_seconds: float = Field(ge=0, le=60)
@@ -125,7 +139,7 @@ class WebhookRoute:
         with _hushed(), self._session() as session:
             fault = self._fault(session, body)
         if fault:
-            raise RouteError(f"the address in {self.params.variable} {fault}")
+            raise RouteError(f"the address in {self.params.address} {fault}")
 
     def _fault(self, session: requests.Session, body: Message) -> str:
         seconds = (self.params.timeout_seconds, self.params.timeout_seconds)
@@ -169,19 +183,12 @@ def _hushed() -> Iterator[None]:
 
 
 def webhook_route(params: WebhookParams) -> WebhookRoute:
-    """The webhook whose address the environment variable holds.
+    """The webhook whose address is looked up now.
 
     Raises:
-        RouteError: The variable is missing, or holds no address; its name is told, its value is not.
+        RouteError: The secret holds no address; its name is told, its value is not.
     """
-    address = os.environ.get(params.variable, "")
-    if not address:
-        raise RouteError(
-            f"environment variable {params.variable} is not set: it holds the address of the webhook that "
-            f"alerts go to; set it, or take webhook out of the environment's alert_routes"
-        )
+    address = params.address.reveal()
     if not address.startswith(("https://", "http://")):
-        raise RouteError(
-            f"environment variable {params.variable} holds no address that begins with https:// or http://"
-        )
+        raise RouteError(f"{params.address} holds no address that begins with https:// or http://")
     return WebhookRoute(address, params)

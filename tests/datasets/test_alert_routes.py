@@ -10,11 +10,12 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.datasets import AlertRoutes
+from lakehouse_ml.deploy.secrets import Secret, SecretError
 from lakehouse_ml.hooks import AlertRouteHooks
-from lakehouse_ml.routes import RouteError
 from route_builders import SECRET, listening, message
 
-WEBHOOK = {"variable": "TEST_ALERT_WEBHOOK", "timeout_seconds": 0.2, "retries": 0, "backoff_seconds": 0}
+ADDRESS = Secret("test", "alert_webhook")
+WEBHOOK = {"address": ADDRESS, "timeout_seconds": 0.2, "retries": 0, "backoff_seconds": 0}
 NOWHERE = "http://127.0.0.1:9/t0ken"
 
 
@@ -121,6 +122,8 @@ def start_run(catalog: DataCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_does_not_start_without_the_address_that_it_would_need(
     routes: Routes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RouteError, match="environment variable TEST_ALERT_WEBHOOK is not set"):
+    with pytest.raises(
+        SecretError, match="secret test/alert_webhook is not set: set environment variable TEST_"
+    ):
         start_run(DataCatalog({"alert_messages": routes.made("log", "webhook")}), monkeypatch)
     start_run(DataCatalog({"alert_messages": routes.made("log", "file")}), monkeypatch)

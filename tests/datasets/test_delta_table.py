@@ -203,20 +203,27 @@ def stream(spark, folder: Path):
 
 
 def test_a_stream_is_appended_exactly_once_also_when_its_own_commit_was_lost(spark, orders, tmp_path):
-    landing = tmp_path / "landing"
+    landing, checkpoints = tmp_path / "landing", tmp_path / "checkpoints"
     landing.mkdir()
     line = '{"order_id":"%s","amount_eur":1.0,"note":"x","ordered_at":"2013-01-01T00:00:00Z"}\n'
     for number, order in enumerate("AB"):
         landing.joinpath(f"{number}.json").write_text(line % order)
-        orders("append").save(stream(spark, landing))
+        orders("append", checkpoints=str(checkpoints)).save(stream(spark, landing))
         assert [row[0] for row in stored(orders())] == list("AB")[: number + 1]
-    commits = Path(orders().lakehouse.checkpoint("silver.orders"), "commits")
+    commits = checkpoints / "silver/orders/commits"
     for file in (commits / "1", commits / ".1.crc"):
         file.unlink(missing_ok=True)
     before = version(orders())
-    orders("append").save(stream(spark, landing))
+    orders("append", checkpoints=str(checkpoints)).save(stream(spark, landing))
     assert [row[0] for row in stored(orders())] == ["A", "B"]
     assert version(orders()) == before
+
+
+def test_a_stream_without_a_place_for_its_checkpoints_is_refused(spark, orders, tmp_path):
+    with pytest.raises(
+        DatasetError, match=r"silver\.orders takes no stream: name the folder of its checkpoints"
+    ):
+        orders("append").save(stream(spark, tmp_path))
 
 
 def test_versions_are_kept_as_long_as_models_name_them(orders, rows, spark):

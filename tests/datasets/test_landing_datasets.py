@@ -6,11 +6,11 @@ from lakehouse_ml.datasets import LandingFiles, LandingListing
 
 @pytest.fixture
 def listing(tmp_path) -> LandingListing:
-    return LandingListing(catalog="dev", root=str(tmp_path))
+    return LandingListing(catalog="dev", folder=str(tmp_path / "landed"))
 
 
 def land(tmp_path, file: str, content: bytes = b"x") -> None:
-    path = tmp_path / "dev" / file
+    path = tmp_path / "landed" / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
@@ -35,16 +35,19 @@ def test_files_that_are_still_written_and_those_beside_the_sources_are_passed_ov
 
 def test_no_landing_folder_is_an_error_with_the_command_that_makes_one(listing):
     with pytest.raises(
-        DatasetError, match=r"No landing folder .*dev: play the feed with `kedro land --env=dev"
+        DatasetError, match=r"No landing folder .*landed: play the feed with `kedro land --env=dev"
     ):
         listing.load()
 
 
 @pytest.mark.parametrize(
-    "make",
-    [LandingListing, lambda **address: LandingFiles(source="weather", **address)],
+    "dataset",
+    [
+        LandingListing(catalog="dev", folder="dev"),
+        LandingFiles(folder="dev", format="binaryFile", options={}),
+    ],
     ids=["listing", "files"],
 )
-def test_nobody_writes_to_the_landing_folder(make, tmp_path):
+def test_nobody_writes_to_the_landing_folder(dataset):
     with pytest.raises(DatasetError, match="read-only"):
-        make(catalog="dev", root=str(tmp_path)).save([])
+        dataset.save([])

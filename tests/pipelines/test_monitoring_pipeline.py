@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets.alert_routes import AlertRoutes
 from lakehouse_ml.datasets.delta_table import DeltaTable
+from lakehouse_ml.deploy.secrets import Secret
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring import create_pipeline
 from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
@@ -80,7 +81,7 @@ def stored(folder: Path, name: str, **how: Any) -> DeltaTable:
 def run_once(spark: SparkSession, folder: Path) -> None:
     """One run over the tables under the folder, with the shipped entries of every page and plot."""
     text = Path("conf/base/catalog_monitoring.yml").read_text()
-    text = text.replace("${globals:reporting_root}/${globals:catalog}", str(folder / "reporting"))
+    text = text.replace("${_here.reporting}", str(folder / "reporting"))
     pages = {name: entry for name, entry in yaml.safe_load(text).items() if not name.startswith("_")}
     del pages["alert_messages"]
     catalog = DataCatalog.from_config(pages)
@@ -88,7 +89,7 @@ def run_once(spark: SparkSession, folder: Path) -> None:
         environment="toys",
         routes=["file"],
         file=str(folder / "alerts.jsonl"),
-        webhook={"variable": "NONE", "timeout_seconds": 1, "retries": 0, "backoff_seconds": 0},
+        webhook={"address": Secret("test", "none"), "timeout_seconds": 1, "retries": 0, "backoff_seconds": 0},
         told=str(folder / "told_alerts.json"),
     )
     for name, value in inputs(spark, table_maker(spark)).items():

@@ -23,6 +23,7 @@ from lakehouse_ml.pipelines.monitoring.retrain import (
     new_row,
     open_request,
     record_retrain,
+    request_training,
 )
 from lakehouse_ml.pipelines.monitoring.situation import (
     Decided,
@@ -126,7 +127,7 @@ def live(days: list[Day], limits: RetrainParams) -> Year:
     return Year(decided, trained, state.decisions)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_bad_data_always_holds_back(days: list[Day], limits: RetrainParams) -> None:
     for _, day, decision in live(days, limits).decided:
@@ -134,7 +135,7 @@ def test_bad_data_always_holds_back(days: list[Day], limits: RetrainParams) -> N
         assert not day.has_data_alert or "data_alert" in codes(decision.holds)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_a_key_starts_one_training_and_trainings_keep_their_distance(
     days: list[Day], limits: RetrainParams
@@ -146,7 +147,7 @@ def test_a_key_starts_one_training_and_trainings_keep_their_distance(
     assert all(gap >= limits.cooldown_days * DAY for gap in gaps)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(DAYS, LIMITS)
 def test_no_seven_days_have_more_requests_than_the_cap(days: list[Day], limits: RetrainParams) -> None:
     first: dict[str, datetime] = {}
@@ -391,3 +392,15 @@ def test_past_and_rows_are_read_back_as_they_were_written(spark: SparkSession) -
     tables.RETRAIN_DECISIONS.check_columns(dict(rows.dtypes))
     assert read_decisions(rows) == recorded(decision)
     assert record_retrain(decision, Past(decisions=read_decisions(rows)), empty, RUN).isEmpty()
+
+
+def test_a_requested_training_is_started_with_the_run_that_asked_for_it() -> None:
+    run = Run("550315892394120", NOW, {})
+    due = decide(True, True)
+    assert due.outcome == "requested"
+    asked = request_training(due, None, run)
+    assert asked == {due.request_key: {"run_id": "550315892394120", "as_of": NOW.isoformat()}}
+    assert len(str(due.request_key)) == 64
+    for quiet in (decide(False), decide(True, True, data_alerts=("late_source weather",))):
+        assert quiet.outcome != "requested"
+        assert request_training(quiet, None, run) == {}

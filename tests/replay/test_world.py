@@ -14,7 +14,7 @@ from lakehouse_ml.datasets import DeltaTable, RecordedTable, RecordedVersions
 from lakehouse_ml.pipeline_registry import register_pipelines
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.steps import ReplayError
-from lakehouse_ml.replay.world import DATA, World, build_world
+from lakehouse_ml.replay.world import DATA, ROOTS, World, build_world
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("training", "evaluation", "promotion", "inference", "monitoring")
@@ -44,12 +44,12 @@ def catalog_of(world: World, environment: str) -> DataCatalog:
 def test_every_place_lies_in_the_replays_folder(world: World, environment: str) -> None:
     loader = loader_of(built(world), environment)
     roots = {name: value for name, value in loader["globals"].items() if name.endswith("_root")}
-    places = {name: root for name, root in roots.items() if name != "replay_root"}
+    places = {name: root for name, root in roots.items() if name.removesuffix("_root") in ROOTS}
     assert all(root.startswith(str(world.folder)) for root in places.values()), places
     assert loader["globals"]["catalog"] == environment
     resolved = yaml.safe_dump({"catalog": loader["catalog"], "mlflow": loader["mlflow"]})
     base = yaml.safe_load((ROOT / "conf/base/globals.yml").read_text())
-    assert not [root for name, root in base.items() if name.endswith("_root") and root in resolved]
+    assert not [root for root in ROOTS if base[f"{root}_root"] in resolved]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -119,8 +119,7 @@ def test_a_configuration_that_a_kill_left_half_written_is_begun_anew(world: Worl
     assert not (built(world).conf / "base/old.yml").exists()
 
 
-def test_a_platform_without_folders_is_refused(world: World) -> None:
-    path = world.project_path / "conf/base/globals.yml"
-    path.write_text(path.read_text().replace("platform: local", "platform: databricks"))
+def test_a_platform_without_folders_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ML_PLATFORM", "databricks")
     with pytest.raises(ReplayError, match="platform of dev is databricks"):
         built(world)

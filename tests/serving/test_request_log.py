@@ -126,7 +126,7 @@ def test_nothing_lands_where_nothing_was_asked(tmp_path: Path, clock: Clock) -> 
 def test_no_reader_of_the_landing_folder_sees_a_file_that_grows(tmp_path: Path, clock: Clock) -> None:
     log = log_at(tmp_path / "test" / "requests", clock)
     log.append([record(1)])
-    listing = LandingListing(catalog="test", root=str(tmp_path))
+    listing = LandingListing(catalog="test", folder=str(tmp_path / "test"))
     assert listing.load() == []
     log.close()
     assert [file.source for file in listing.load()] == ["requests"]

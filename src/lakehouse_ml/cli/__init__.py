@@ -2,9 +2,13 @@
 
 import click
 
+from lakehouse_ml.cli.bundle import bundle
 from lakehouse_ml.cli.champions import approve, ledger, promote, rollback
+from lakehouse_ml.cli.grants import grants
 from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
+from lakehouse_ml.cli.packaging import package
+from lakehouse_ml.cli.releases import release
 from lakehouse_ml.cli.replaying import replay
 from lakehouse_ml.cli.retraining import retrain
 from lakehouse_ml.cli.serving import serve
@@ -22,5 +26,6 @@ def cli() -> None:
 for command in (
     *(land, refresh, retrain, replay, approve, rollback, promote, ledger),
     *(lineage, explain_flight, rebuild, skew, serve),
+    *(bundle, grants, package, release),
 ):
     cli.add_command(command)

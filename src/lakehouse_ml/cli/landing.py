@@ -7,12 +7,12 @@ from typing import Any
 import click
 import pandas as pd
 from kedro.framework.cli.utils import env_option
-from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from lakehouse_ml.cli.opened import conf_of
 from lakehouse_ml.flights.feed import SEED, Every, FeedError, Landed, Mess, feed_records, feed_window, publish
 from lakehouse_ml.flights.sources import SOURCES
 
@@ -73,36 +73,19 @@ def _landed_table(landed: list[Landed]) -> Table:
 
 
 def landing_folder(project_path: Path, env: str | None) -> Path:
-    """Landing folder of an environment, from its globals ``landing_root`` and ``catalog``; see :func:`values_of`."""
-    return folder_of(project_path, env, "landing_root")
-
-
-def folder_of(project_path: Path, env: str | None, root: str) -> Path:
-    """An environment's folder below one of the roots in its globals; see :func:`values_of`."""
-    values = values_of(project_path, env, root, "catalog")
-    return Path(project_path / values[root] / values["catalog"])
-
-
-def values_of(project_path: Path, env: str | None, *needed: str) -> dict[str, Any]:
-    """Globals of an environment.
+    """Landing folder of an environment, as its catalog has it.
 
     Args:
         project_path: Root of the project; a relative folder starts there.
         env: Name of the environment; None takes Kedro's default.
-        *needed: Values that must be there.
 
     Raises:
         click.ClickException: No such environment, or its globals lack a value.
     """
-    options = settings.CONFIG_LOADER_ARGS
-    conf = project_path / settings.CONF_SOURCE
-    env = env or options["default_run_env"]
-    known = sorted(path.parent.name for path in conf.glob("*/globals.yml"))
-    known = [name for name in known if name != options["base_env"]]
-    if env not in known:
-        raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
-    values = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **options)["globals"]
-    for name in needed:
-        if not values.get(name):
-            raise click.ClickException(f"{conf / env / 'globals.yml'} and its base lack {name}; add it")
-    return dict(values)
+    loader = conf_of(project_path, env)
+    for name in ("landing_root", "catalog"):
+        if not loader["globals"].get(name):
+            raise click.ClickException(
+                f"{loader.conf_source}/{loader.env}/globals.yml and its base lack {name}; add it"
+            )
+    return project_path / str(loader["catalog"]["landing_files"]["folder"])

@@ -11,7 +11,7 @@ from lakehouse_ml.cli.opened import opened
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.refresh import LAYERS, forget
 from lakehouse_ml.flights import CONTRACTS
-from lakehouse_ml.hooks.session import take_lock
+from lakehouse_ml.hooks.session import lock_folder, take_lock
 
 
 @click.command()
@@ -30,7 +30,7 @@ def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datet
     with opened(metadata.project_path, env) as (session, context):
         values = context.config_loader["globals"]
         lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
-        lock = take_lock(lakehouse.folder)
+        lock = take_lock(lock_folder(values))
         forget(lakehouse, layer, tuple(CONTRACTS), utc(since))
         lock.release()
         session.run(pipeline_names=["ingestion", "feature_engineering"])

@@ -5,15 +5,37 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
+from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
-from lakehouse_ml.hooks.session import RunLockedError, take_lock
+from lakehouse_ml.conf_source import environments, files_of
+from lakehouse_ml.hooks.session import RunLockedError, lock_folder, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.version_copy import CopyError
+
+
+def conf_of(project_path: Path, env: str | None) -> OmegaConfigLoader:
+    """The configuration of an environment, for commands that need nothing else.
+
+    Args:
+        project_path: Root of the project.
+        env: Name of the environment; None takes Kedro's default.
+
+    Raises:
+        click.ClickException: No such environment.
+    """
+    options = settings.CONFIG_LOADER_ARGS
+    conf = project_path / settings.CONF_SOURCE
+    env = env or options["default_run_env"]
+    known = environments(files_of(conf))
+    if env not in known:
+        raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
+    return OmegaConfigLoader(str(conf), env=env, **options)
 
 
 @contextmanager
@@ -34,8 +56,7 @@ def opened_to_write(project_path: Path, env: str | None) -> Iterator[KedroContex
 @contextmanager
 def locked(context: KedroContext) -> Iterator[None]:
     """No run but our own is at work in the environment until the end."""
-    values = context.config_loader["globals"]
-    lock = take_lock(Path(values["storage_root"]) / values["catalog"])
+    lock = take_lock(lock_folder(context.config_loader["globals"]))
     try:
         yield
     finally:

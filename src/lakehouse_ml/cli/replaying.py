@@ -14,8 +14,8 @@ from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from pydantic import ValidationError
 
-from lakehouse_ml.cli.landing import INSTANT, folder_of
-from lakehouse_ml.cli.opened import told
+from lakehouse_ml.cli.landing import INSTANT
+from lakehouse_ml.cli.opened import conf_of, told
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_window, publish
 from lakehouse_ml.hooks.progress import console
@@ -70,7 +70,7 @@ def replay(
     text = incidents.read_text() if incidents else ""
     with refusals():
         script, nows = read_incidents(text), moments(utc(time["start"]), utc(time["end"]), time["step"])
-        folder = folder_of(metadata.project_path, env, "replay_root")
+        folder = replay_folder(metadata.project_path, env)
         world = World(folder / _name(incidents, nows[0], time["step"]), metadata.project_path)
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
@@ -78,6 +78,16 @@ def replay(
             found = compare_policies(world, nows, script, USE_CASE)
     show(found)
     console().print(f"Page: {write_page(world, found, USE_CASE.name)}", soft_wrap=True)
+
+
+def replay_folder(project_path: Path, env: str) -> Path:
+    """Folder of an environment's replays, from its globals ``replay_root`` and ``catalog``.
+
+    Raises:
+        click.ClickException: No such environment.
+    """
+    values = conf_of(project_path, env)["globals"]
+    return Path(project_path / values["replay_root"] / values["catalog"])
 
 
 def _name(incidents: Path | None, start: datetime, step: timedelta) -> str:

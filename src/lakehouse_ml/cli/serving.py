@@ -8,6 +8,7 @@ from lakehouse_ml.cli.landing import landing_folder
 from lakehouse_ml.cli.opened import opened
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
+from lakehouse_ml.platform import platform
 from lakehouse_ml.serving.params import ServingParams
 from lakehouse_ml.serving.server import serve as serve_until_stopped
 from lakehouse_ml.serving.versions import Served, Versions
@@ -33,6 +34,11 @@ def serve(
     """Answer scoring requests over HTTP until it is told to stop."""
     if challenger and not canary:
         raise click.ClickException("--challenger goes with --canary: name the share of its keys")
+    if platform() == "databricks":
+        raise click.ClickException(
+            "the server appends to its request log, which a Volume cannot: on Databricks, Model Serving serves a "
+            "version"
+        )
     with opened(metadata.project_path, env) as (_, context):
         given = context.params["serving"]
         params = ServingParams(**given | ({} if port is None else {"port": port}))

@@ -11,6 +11,7 @@ from lakehouse_ml.datasets.run_log import RunLog
 from lakehouse_ml.datasets.study_folder import StudyFolder
 from lakehouse_ml.datasets.table_maintenance import TableMaintenance
 from lakehouse_ml.datasets.table_versions import TableVersions
+from lakehouse_ml.datasets.training_job import TrainingJob
 
 __all__ = [
     "AlertRoutes",
@@ -28,4 +29,5 @@ __all__ = [
     "StudyFolder",
     "TableMaintenance",
     "TableVersions",
+    "TrainingJob",
 ]

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from lakehouse_ml.routes import FileRoute, LogRoute, Message, Route, RouteError, WebhookParams, webhook_route
+from lakehouse_ml.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
 
     Example:
         ``alert_messages: {type: lakehouse_ml.datasets.AlertRoutes, environment: dev, routes: [log, file],
-        file: alerts.jsonl, told: told_alerts.json, webhook: {variable: ALERT_WEBHOOK, timeout_seconds: 5, retries: 3,
-        backoff_seconds: 1}}``
+        file: alerts.jsonl, told: told_alerts.json, webhook: {address: "${secret:dev,alert_webhook}",
+        timeout_seconds: 5, retries: 3, backoff_seconds: 1}}``
 
     Args:
         environment: Stands in every message.
@@ -59,6 +59,7 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
 
         Raises:
             RouteError: There is no such route, or no address for it.
+            SecretError: The address is missing.
         """
         strange = sorted(set(self.names) - set(self._known))
         if strange:
@@ -102,11 +103,7 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
         return True
 
     def _record(self, told: dict[str, list[str]]) -> None:
-        self.told.parent.mkdir(parents=True, exist_ok=True)
-        # Under its own name the record is whole, whenever this is killed.
-        half = self.told.with_suffix(".half")
-        half.write_text(json.dumps(told, indent=1, sort_keys=True))
-        os.replace(half, self.told)
+        write_whole(self.told, json.dumps(told, indent=1, sort_keys=True))
 
     def _exists(self) -> bool:
         return self.told.is_file()

@@ -2,6 +2,7 @@
 
 import json
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
@@ -64,6 +65,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             the days of the frame (partitions of the contract's ``day``); ``append`` adds all, exactly once for a
             stream; ``read`` refuses.
         missing: What ``load`` does when the table does not exist: ``error``, or ``empty`` for former state.
+        checkpoints: Folder of the checkpoints, for a table that a stream is saved to.
         platform: See :class:`Lakehouse`.
     """
 
@@ -77,11 +79,13 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         contracts: str,
         mode: Mode = "read",
         missing: Literal["error", "empty"] = "error",
+        checkpoints: str | None = None,
         platform: str = "local",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self.lakehouse = Lakehouse(catalog, root, platform)
         self.table = f"{schema}.{table}"
+        self.checkpoints = checkpoints
         self.contracts = contracts
         self.mode = mode
         self.missing = missing
@@ -166,9 +170,10 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         frame.write.format("delta").mode("append").saveAsTable(self.identifier)
 
     def _append_stream(self, frame: DataFrame) -> None:
-        writer = frame.writeStream.trigger(availableNow=True).option(
-            "checkpointLocation", self.lakehouse.checkpoint(self.table)
-        )
+        if self.checkpoints is None:
+            raise DatasetError(f"{self.table} takes no stream: name the folder of its checkpoints")
+        checkpoint = Path(self.checkpoints).absolute() / self.table.replace(".", "/")
+        writer = frame.writeStream.trigger(availableNow=True).option("checkpointLocation", str(checkpoint))
         self.lakehouse.start_stream(writer, self.table).awaitTermination()
 
     def _insert(self, frame: DataFrame) -> None:

@@ -16,7 +16,7 @@ class Lakehouse:
 
     Attributes:
         catalog: The environment's catalog.
-        root: Folder of the catalogs, and of stream checkpoints; a Volume on Databricks.
+        root: Folder of the catalogs, where tables are folders.
         platform: ``local``: a table is the folder ``<root>/<catalog>/<schema>/<table>``; ``databricks``: a table is
             ``<catalog>.<schema>.<table>`` in Unity Catalog.
     """
@@ -31,7 +31,7 @@ class Lakehouse:
 
     @property
     def folder(self) -> Path:
-        """The environment's folder: tables locally, checkpoints and state everywhere."""
+        """The environment's folder, where tables are folders."""
         return Path(self.root).absolute() / self.catalog
 
     def table(self, table: str) -> str:
@@ -77,12 +77,8 @@ class Lakehouse:
         found = {table: self.version(table) for table in tables}
         return {table: version for table, version in found.items() if version >= 0}
 
-    def checkpoint(self, table: str) -> str:
-        """Folder of the checkpoint of the stream that fills the table."""
-        return str(self.folder / "_checkpoints" / table.replace(".", "/"))
-
     def start_stream(self, writer: DataStreamWriter, table: str) -> StreamingQuery:
         """Start a stream into the table. A folder is no valid target of ``toTable``."""
         if self.platform == "databricks":
-            return writer.toTable(self.table(table))
+            return writer.format("delta").toTable(self.table(table))
         return writer.format("delta").start(str(self.path(table)))

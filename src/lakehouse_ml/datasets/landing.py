@@ -23,11 +23,12 @@ class LandingListing(_ReadOnly, AbstractDataset[NoReturn, list[LandedFile]]):
 
     Args:
         catalog: The environment's catalog.
-        root: Folder of the landing folders.
+        folder: The environment's landing folder; a Volume on Databricks.
     """
 
-    def __init__(self, *, catalog: str, root: str, metadata: dict[str, Any] | None = None) -> None:
-        self.folder = Path(root).absolute() / catalog
+    def __init__(self, *, catalog: str, folder: str, metadata: dict[str, Any] | None = None) -> None:
+        self.catalog = catalog
+        self.folder = Path(folder).absolute()
         self.metadata = metadata
 
     def load(self) -> list[LandedFile]:
@@ -38,7 +39,7 @@ class LandingListing(_ReadOnly, AbstractDataset[NoReturn, list[LandedFile]]):
         """
         if not self.folder.is_dir():
             raise LandingError(
-                f"No landing folder {self.folder}: play the feed with `kedro land --env={self.folder.name} "
+                f"No landing folder {self.folder}: play the feed with `kedro land --env={self.catalog} "
                 f"--until 2013-10-01`, or land files of your own there"
             )
         files = sorted(self.folder.glob("*/*"))
@@ -53,24 +54,24 @@ class LandingFiles(_ReadOnly, AbstractDataset[NoReturn, DataFrame]):
     """The stream of a source's landing files: path, content. Checkpoints belong to the table it is saved to.
 
     Args:
-        catalog: The environment's catalog.
-        root: Folder of the landing folders.
-        source: The source's name.
+        folder: The source's folder.
+        format: Format of the stream: ``binaryFile``, or ``cloudFiles`` (Auto Loader) on Databricks.
+        options: Options of the format.
     """
 
     def __init__(
-        self, *, catalog: str, root: str, source: str, metadata: dict[str, Any] | None = None
+        self, *, folder: str, format: str, options: dict[str, str], metadata: dict[str, Any] | None = None
     ) -> None:
-        self.folder = Path(root).absolute() / catalog / source
+        self.folder = Path(folder).absolute()
+        self.format = format
+        self.options = options
         self.metadata = metadata
 
     def load(self) -> DataFrame:
         """The stream; nothing is read before it is saved."""
         # Where a source never landed a file there is no folder yet, and Spark streams only from one that is there.
         self.folder.mkdir(parents=True, exist_ok=True)
-        stream = get_spark().readStream.format("binaryFile").schema(_BINARY_FILE)
-        # By default files a week older than the newest are skipped without a word.
-        stream = stream.option("maxFileAge", "36500d").option("pathGlobFilter", "*.jsonl.gz")
+        stream = get_spark().readStream.format(self.format).schema(_BINARY_FILE).options(**self.options)
         return stream.load(str(self.folder))
 
     def _describe(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.lakehouse.on_driver import to_spark
 from lakehouse_ml.ledger import Entry, Ledger, LedgerConflictError
 
 _MOMENTS = ("as_of", "recorded_at")
@@ -57,9 +58,7 @@ class DeltaLedger(Ledger):
 
     def _frame(self, entry: Entry) -> DataFrame:
         values = asdict(entry) | {"input_versions": dict(entry.input_versions)}
-        columns = self.table.contract.columns
-        schema = ", ".join(f"`{column.name}` {column.type}" for column in columns)
-        return get_spark().createDataFrame([tuple(values[column.name] for column in columns)], schema)
+        return to_spark(get_spark(), [values], self.table.contract)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

@@ -1,6 +1,6 @@
 """The run's "now" as a Kedro dataset: a row of ``ops.runs``."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
@@ -8,53 +8,61 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.session import get_spark
-from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.lakehouse.run import Run, find_run
 
 
 class RunLog(AbstractDataset[Run, Run]):
-    """The newest row of ``ops.runs``.
+    """A row of ``ops.runs``: the newest, or that of the job's run.
 
     Later tasks and repairs of a job read the same row, so that all of them share one ``as_of``.
 
     Args:
+        run_id: The run's name; None: the newest.
         **address: As of :class:`DeltaTable`: catalog, root, contracts, platform.
     """
 
-    def __init__(self, *, metadata: dict[str, Any] | None = None, **address: Any) -> None:
+    def __init__(
+        self, *, run_id: str | int | None = None, metadata: dict[str, Any] | None = None, **address: Any
+    ) -> None:
+        # A parameter that looks like a number has become one.
+        self.run_id = None if run_id is None else str(run_id)
         self.runs = DeltaTable(schema="ops", table="runs", mode="insert", **address)
         self.metadata = metadata
         self._run: Run | None = None
 
     def load(self) -> Run:
-        """The newest run.
+        """The run.
 
         Raises:
-            DatasetError: No run was opened yet.
+            DatasetError: It was not opened yet.
         """
         if self._run is None:
-            newest = (
-                self.runs.load()
-                .orderBy(F.desc("as_of"), F.desc("opened_at"))
-                .select("run_id", F.unix_micros("as_of").alias("as_of"), "versions")
-                .limit(1)
-                .collect()
-            )
-            if not newest:
-                raise DatasetError("No run is open: `kedro run --pipelines ingestion` opens one")
-            row = newest[0]
-            # Collected timestamps are in the machine's time zone; microseconds are not.
-            as_of = datetime.fromtimestamp(row["as_of"] / 1e6, UTC)
-            self._run = Run(row["run_id"], as_of, dict(row["versions"]))
+            self._run = find_run(self.runs.load(), self.run_id)
+        if self._run is None:
+            named = "" if self.run_id is None else f" under the name {self.run_id}"
+            raise DatasetError(f"No run is open{named}: `kedro run --pipelines ingestion` opens one")
         return self._run
 
     def save(self, data: Run) -> None:
-        """Add the run's row; the wall clock is its only impure column."""
+        """Add the run's row, under its given name if there is one; the wall clock is its only impure column.
+
+        A run that stands there under its name stays what it was: the job is being repaired, and what landed since
+        belongs to the next one.
+        """
+        self._run = self._opened() or self._open(data)
+
+    def _opened(self) -> Run | None:
+        named = self.run_id is not None and self.runs._exists()
+        return find_run(self.runs.load(), self.run_id) if named else None
+
+    def _open(self, run: Run) -> Run:
+        named = run if self.run_id is None else replace(run, run_id=self.run_id)
         row = get_spark().createDataFrame(
-            [(data.run_id, data.as_of, data.versions)],
+            [(named.run_id, named.as_of, named.versions)],
             "run_id string, as_of timestamp, versions map<string,bigint>",
         )
         self.runs.save(row.withColumn("opened_at", F.current_timestamp()))
-        self._run = data
+        return named
 
     def _exists(self) -> bool:
         return self.runs._exists()

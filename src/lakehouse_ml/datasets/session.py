@@ -36,13 +36,19 @@ def get_spark() -> SparkSession:
     running = SparkSession.getActiveSession()
     if running is not None:
         return running
-    problem = missing_java() if _settings else None
+    # The platform's session and that of a server run elsewhere.
+    if "spark.master" in _settings:
+        _prepare_machine()
+    builder = SparkSession.builder
+    for key, value in _settings.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def _prepare_machine() -> None:
+    problem = missing_java()
     if problem:
         raise JavaMissingError(problem)
     # Workers start the first python3 on PATH otherwise, which has none of our packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", LOCAL_ADDRESS)
-    builder = SparkSession.builder
-    for key, value in _settings.items():
-        builder = builder.config(key, value)
-    return builder.getOrCreate()

@@ -1,11 +1,12 @@
 """Finished trials as files: one each, so that storage that cannot append will do."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+
+from lakehouse_ml.whole_file import write_whole
 
 Record = dict[str, Any]
 
@@ -33,11 +34,7 @@ class Studies:
 
     def add(self, study: str, number: int, record: Record) -> None:
         """Keep a record: the file is there in whole or not at all."""
-        file = self.folder / study / f"{number:05d}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(record, sort_keys=True))
-        os.replace(unfinished, file)
+        write_whole(self.folder / study / f"{number:05d}.json", json.dumps(record, sort_keys=True))
 
 
 class StudyFolder(AbstractDataset[NoReturn, Studies]):

@@ -15,7 +15,8 @@ class AlertRouteHooks:
         """Make sure that every route of the environment has what it needs.
 
         Raises:
-            RouteError: Naming the route that does not exist, or the environment variable that is missing.
+            RouteError: Naming the route that does not exist.
+            SecretError: Naming the secret that is missing.
         """
         for dataset in map(catalog.get, pipeline.outputs()):
             if isinstance(dataset, AlertRoutes):

@@ -1,8 +1,10 @@
 """One run at a time, with parameters that something reads, on one Spark session."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
 
 from filelock import FileLock, Timeout
 from kedro.framework.context import KedroContext
@@ -12,7 +14,7 @@ from kedro.framework.project import pipelines
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 
 # Read by configuration and by commands, not by a node.
-READ_ELSEWHERE = {"mlflow_run_id", "serving"}
+READ_ELSEWHERE = {"job_run_id", "mlflow_run_id", "retrain_job_id", "run_id", "serving"}
 
 
 class RunLockedError(RuntimeError):
@@ -49,7 +51,7 @@ class SessionHooks:
         self._context = context
         is_local = context.config_loader["globals"]["platform"] == "local"
         conf = context.config_loader["spark"] if is_local else {}
-        configure_spark({key: str(value) for key, value in conf.items()})
+        configure_spark({key: str(value) for key, value in conf.items() if value is not None})
 
     @hook_impl
     def before_pipeline_run(self) -> None:
@@ -61,8 +63,7 @@ class SessionHooks:
         """
         inputs = [name for pipeline in pipelines.values() for name in pipeline.inputs()]
         refuse_unknown_parameters(self._context.params, inputs)
-        values = self._context.config_loader["globals"]
-        self._lock = take_lock(Path(values["storage_root"]) / values["catalog"])
+        self._lock = take_lock(lock_folder(self._context.config_loader["globals"]))
         get_spark()
 
     @hook_impl(trylast=True)
@@ -75,6 +76,16 @@ class SessionHooks:
         """Give the lock back."""
         if hasattr(self, "_lock"):
             self._lock.release()
+
+
+def lock_folder(values: Mapping[str, Any]) -> Path:
+    """Where an environment's lock lies, by its globals: beside its tables.
+
+    A Volume knows no locks. There the lock keeps apart what one machine runs, and ``max_concurrent_runs: 1`` the rest.
+    """
+    is_local = values["platform"] == "local"
+    root = Path(values["storage_root"]) if is_local else Path(gettempdir()) / "lakehouse_ml"
+    return root / str(values["catalog"])
 
 
 def take_lock(folder: Path) -> FileLock:

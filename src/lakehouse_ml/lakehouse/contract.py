@@ -64,6 +64,11 @@ class Rule:
     sql: str
     action: Action = "quarantine"
 
+    @property
+    def condition(self) -> str:
+        """The rule as SQL that is never NULL."""
+        return f"coalesce(({self.sql}), false)"
+
 
 @dataclass(frozen=True)
 class Contract:

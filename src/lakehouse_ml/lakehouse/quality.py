@@ -1,5 +1,6 @@
 """From landed lines to typed records: parse by name, cast, and check every rule of the contract."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 from operator import and_
@@ -8,7 +9,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakehouse_ml.lakehouse.contract import Column, Contract
+from lakehouse_ml.lakehouse.contract import Column, Contract, Rule, sql_text
 from lakehouse_ml.lakehouse.landing import WHOLE_FILE
 from lakehouse_ml.lakehouse.persisted import persisted
 from lakehouse_ml.lakehouse.sources import record_fields
@@ -23,6 +24,43 @@ _JSON_OPTIONS = {
 _NESTED = r"^[\[{]"
 
 
+# What comes first: of a line that breaks one of these nothing else is told.
+_READABLE = (Rule("readable_file", f"_line_no <> {WHOLE_FILE}"), Rule("json_object", "_raw IS NOT NULL"))
+_UNIQUE = Rule("unique_fields", "size(map_keys(_raw)) = size(array_distinct(map_keys(_raw)))")
+
+
+def line_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Every rule that a line of :func:`typed_lines` is checked by: those of parsing, then those of the contract."""
+    fields = record_fields(contract)
+    typed = (
+        Rule(f"{f.name}_type", f"_raw[{sql_text(f.name)}] IS NULL OR `{f.name}` IS NOT NULL") for f in fields
+    )
+    return (*_READABLE, _UNIQUE, *typed, *_landed(contract).row_rules)
+
+
+def typed_lines(lines: DataFrame, contract: Contract) -> DataFrame:
+    """Every landed line with its typed fields, whatever rules it breaks.
+
+    Args:
+        lines: Bronze rows: line, _file, _line_no, _commit_version.
+        contract: The source's silver contract.
+
+    Returns:
+        One row per line (and per file that has none): the contract's columns, ``line``, ``_raw`` (map<string,string>,
+        the fields as text; NULL where the line is no record).
+    """
+    fields = record_fields(contract)
+    typed = _with_raw(lines.where("line IS NOT NULL")).select(
+        "line",
+        "_raw",
+        "_file",
+        "_line_no",
+        F.col("_commit_version").alias("_bronze_version"),
+        *(_typed(field).alias(field.name) for field in fields),
+    )
+    return typed.withColumn("_revision", _revision(fields)).select(*contract.names, "line", "_raw")
+
+
 def checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
     """Every landed line with its typed fields and the names of the rules that it breaks.
 
@@ -34,17 +72,8 @@ def checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
         One row per line (and per file that has none): the contract's columns, ``line``, ``broken_rules``
         and ``warnings`` (array<string>, rule names; unknown and missing fields by name).
     """
-    fields = record_fields(contract)
-    typed = _with_raw(lines.where("line IS NOT NULL")).select(
-        "line",
-        "_raw",
-        "_file",
-        "_line_no",
-        F.col("_commit_version").alias("_bronze_version"),
-        *(_typed(field).alias(field.name) for field in fields),
-    )
-    checked = typed.withColumn("_revision", _revision(fields)).withColumns(
-        {"broken_rules": _broken(contract, fields), "warnings": _warnings(contract, fields)}
+    checked = typed_lines(lines, contract).withColumns(
+        {"broken_rules": _broken(contract), "warnings": _warnings(contract)}
     )
     return persisted(
         _whole_files(checked, contract).select(*contract.names, "line", "broken_rules", "warnings")
@@ -56,9 +85,13 @@ def accepted(checked: DataFrame, contract: Contract) -> DataFrame:
 
     Of lines that carry the same revision the first in file order counts.
     """
+    return first_of_revisions(checked.where(F.size("broken_rules") == 0), contract)
+
+
+def first_of_revisions(records: DataFrame, contract: Contract) -> DataFrame:
+    """Of records with the same revision the first in file order, with the contract's columns."""
     first = Window.partitionBy("_revision").orderBy("_file", "_line_no")
-    valid = checked.where(F.size("broken_rules") == 0)
-    return valid.withColumn("_n", F.row_number().over(first)).where("_n = 1").select(*contract.names)
+    return records.withColumn("_n", F.row_number().over(first)).where("_n = 1").select(*contract.names)
 
 
 def rejected(checked: DataFrame, source: str) -> DataFrame:
@@ -99,19 +132,15 @@ def _revision(fields: tuple[Column, ...]) -> SparkColumn:
     return F.sha2(F.to_json(F.struct(*values)), 256)
 
 
-def _broken(contract: Contract, fields: tuple[Column, ...]) -> SparkColumn:
-    unreadable = F.when(F.col("_line_no") == WHOLE_FILE, "readable_file").when(
-        F.col("_raw").isNull(), "json_object"
-    )
-    names = F.map_keys("_raw")
-    kept = {"unique_fields": F.size(names) == F.size(F.array_distinct(names))}
-    kept |= {f"{f.name}_type": F.col("_raw")[f.name].isNull() | F.col(f.name).isNotNull() for f in fields}
-    kept |= _kept(contract, fields, warns=False)
+def _broken(contract: Contract) -> SparkColumn:
+    readable, is_object = (F.expr(rule.condition) for rule in _READABLE)
+    unreadable = F.when(~readable, "readable_file").when(~is_object, "json_object")
+    kept = _kept(line_rules(contract)[len(_READABLE) :], warns=False)
     return F.when(unreadable.isNotNull(), F.array(unreadable)).otherwise(_names_of_broken(kept))
 
 
-def _warnings(contract: Contract, fields: tuple[Column, ...]) -> SparkColumn:
-    expected = F.array(*(F.lit(field.name) for field in fields))
+def _warnings(contract: Contract) -> SparkColumn:
+    expected = F.array(*(F.lit(field.name) for field in record_fields(contract)))
     present = F.map_keys("_raw")
     unknown = F.transform(
         F.array_except(present, expected), lambda name: F.concat(F.lit("unknown_field:"), name)
@@ -121,7 +150,7 @@ def _warnings(contract: Contract, fields: tuple[Column, ...]) -> SparkColumn:
     )
     # Nearly every line has the fields in order, and comparing two arrays costs less than building two.
     names = F.when(present == expected, _none()).otherwise(F.coalesce(F.concat(unknown, missing), _none()))
-    warned = F.concat(names, _names_of_broken(_kept(contract, fields, warns=True)))
+    warned = F.concat(names, _names_of_broken(_kept(line_rules(contract), warns=True)))
     return F.when(F.col("_raw").isNull(), _none()).otherwise(warned)
 
 
@@ -137,15 +166,13 @@ def _none() -> SparkColumn:
     return F.array().cast("array<string>")
 
 
-def _kept(contract: Contract, fields: tuple[Column, ...], warns: bool) -> dict[str, SparkColumn]:
-    """Conditions that a landed line can break, by name; those of columns that ingestion adds cannot be."""
-    names = {field.name for field in fields}
-    own = replace(contract, columns=tuple(column for column in contract.columns if column.name in names))
-    return {
-        rule.name: F.coalesce(F.expr(rule.sql), F.lit(False))
-        for rule in own.row_rules
-        if (rule.action == "warn") == warns
-    }
+def _kept(rules: Iterable[Rule], warns: bool) -> dict[str, SparkColumn]:
+    return {rule.name: F.expr(rule.condition) for rule in rules if (rule.action == "warn") == warns}
+
+
+def _landed(contract: Contract) -> Contract:
+    """The contract without the columns that ingestion adds: no landed line can break their rules."""
+    return replace(contract, columns=record_fields(contract))
 
 
 def _whole_files(checked: DataFrame, contract: Contract) -> DataFrame:

@@ -65,7 +65,14 @@ def bronze_contract(source: str) -> Contract:
         grain=f"landed line of {source}",
         key=("_file", "_line_no"),
         columns=(
-            Column("line", "string", "The line as it landed; null for a file without lines", required=False),
+            Column(
+                "line",
+                "string",
+                "The line as it landed; null for a file without lines",
+                required=False,
+                # Whatever a source holds, its lines hold.
+                privacy="restricted",
+            ),
             Column("_file", "string", "Landing file, <source>/<period>.jsonl.gz"),
             Column("_line_no", "int", "Line in the landing file, from 1; 0 stands for the whole file"),
             Column("_ingested_at", "timestamp", "Wall clock of the ingestion", unit="UTC"),

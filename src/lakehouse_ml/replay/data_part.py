@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from kedro.framework.context import KedroContext
 from kedro.runner import SequentialRunner
 
 from lakehouse_ml.replay.steps import Step
@@ -30,17 +29,11 @@ def play_data(world: World, nows: Sequence[datetime], land: Land) -> Iterator[St
 def _play(world: World, since: datetime | None, as_of: datetime, land: Land) -> Step:
     started = time.monotonic()
     land(world.landing, since, as_of)
-    with world.opened(DATA, as_of=as_of.isoformat()) as (session, context):
-        # Killed after its ingestion the step is repaired: it keeps its run, and so do the rows that name it.
-        ingestion = () if _is_open(context, as_of) else ("ingestion",)
-        session.run(pipeline_names=[*ingestion, "feature_engineering"], runner=SequentialRunner())
+    # Under its name a run that was killed is repaired: it keeps its row, and so do the rows that name it.
+    with world.opened(DATA, as_of=as_of.isoformat(), run_id=f"{as_of:%Y%m%dT%H%M}") as (session, context):
+        session.run(pipeline_names=["ingestion", "feature_engineering"], runner=SequentialRunner())
         catalog = context.catalog
         run, versions = catalog.load("run"), catalog.load("table_versions")
     step = Step(run.run_id, run.as_of, versions, round(time.monotonic() - started, 1))
     world.done(DATA).add(step)
     return step
-
-
-def _is_open(context: KedroContext, as_of: datetime) -> bool:
-    catalog = context.catalog
-    return catalog.exists("run") and catalog.load("run").as_of == as_of

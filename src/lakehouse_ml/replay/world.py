@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import yaml
 from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
-from omegaconf import OmegaConf
 
 from lakehouse_ml.replay.steps import ReplayError, StepRecords
 
@@ -114,15 +114,22 @@ def _environment(conf: Path, env: str, world: World, name: str) -> dict[Path, st
         for file, text in given.items()
         if not file.startswith(("parameters", "globals"))
     }
-    merged = OmegaConf.merge(
-        *map(OmegaConf.create, parameters), OmegaConf.load(conf / "replay" / "parameters.yml")
-    )
-    values = yaml.safe_dump(_values(conf, env, world, name))
-    return {
-        **kept,
-        Path(name) / "parameters.yml": OmegaConf.to_yaml(merged),
-        Path(name) / "globals.yml": values,
+    changes = yaml.safe_load((conf / "replay" / "parameters.yml").read_text())
+    merged = reduce(merge, [*map(yaml.safe_load, parameters), changes])
+    written = {"globals.yml": _values(conf, env, world, name), "parameters.yml": merged}
+    return kept | {Path(name) / file: yaml.safe_dump(values) for file, values in written.items()}
+
+
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values, those of ``changes`` in the place of what they name."""
+    inner = {
+        name: merge(values[name], new) for name, new in changes.items() if _both_nested(values, new, name)
     }
+    return {**values, **changes, **inner}
+
+
+def _both_nested(values: Mapping[str, Any], new: Any, name: str) -> bool:
+    return isinstance(new, Mapping) and isinstance(values.get(name), Mapping)
 
 
 def _values(conf: Path, env: str, world: World, name: str) -> dict[str, Any]:

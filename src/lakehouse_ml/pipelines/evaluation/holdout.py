@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse_ml.lakehouse.labelled import labelled_rows
+from lakehouse_ml.lakehouse.on_driver import collected
 
 
 def holdout(
@@ -39,7 +40,7 @@ def holdout(
     )
     # No answer is known before its question, so older labels need not be read.
     answers = labels.where(F.col("label_known_at") >= F.lit(datetime.combine(start, time(), UTC)))
-    rows = labelled_rows(described, answers, label, now).withColumnRenamed(label, "label").toPandas()
+    rows = collected(labelled_rows(described, answers, label, now).withColumnRenamed(label, "label"))
     if rows.empty:
         raise ValueError(
             f"No labelled row in the holdout from {start} to {end}: land its days (`kedro land --until ...`), or "

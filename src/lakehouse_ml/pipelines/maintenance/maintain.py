@@ -12,18 +12,20 @@ class MaintenanceParams(BaseModel):
     Attributes:
         retain_hours: How long the files of former versions are kept; models and predictions name versions, so
             not shorter than they are traced. Delta refuses less than a week.
+        but_not: Tables that are left alone, since whoever keeps tables may not write them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     retain_hours: int = Field(ge=168)
+    but_not: tuple[str, ...]
 
 
 def plan_maintenance(table_versions: dict[str, int], params: MaintenanceParams) -> dict[str, int | None]:
-    """Hours that removed files are kept, None for ever, by table: every table of the environment that exists."""
+    """Hours that removed files are kept, None for ever, by table: every table that exists and is not left alone."""
     return {
         table: None if table.startswith(_READ_BY_VERSION) else params.retain_hours
-        for table in sorted(table_versions)
+        for table in sorted(table_versions.keys() - {*params.but_not})
     }
 
 

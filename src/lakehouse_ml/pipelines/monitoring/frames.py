@@ -9,6 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from lakehouse_ml.lakehouse.contract import Contract
+from lakehouse_ml.lakehouse.on_driver import to_spark
 
 Row = Mapping[str, Any]
 
@@ -21,12 +22,10 @@ def to_frame(like: DataFrame, rows: Iterable[Row], contract: Contract) -> DataFr
 
     Args:
         like: Any frame of the session.
-        rows: Values by column name; timestamps must know their zone, structs are mappings.
+        rows: Values by column name, see :func:`to_spark`.
         contract: Names and types.
     """
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    values = [tuple(row[name] for name in contract.names) for row in rows]
-    return like.sparkSession.createDataFrame(values, schema)
+    return to_spark(like.sparkSession, rows, contract)
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Any]:

@@ -40,7 +40,7 @@ from lakehouse_ml.pipelines.monitoring.quality import (
 )
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import report
-from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain, record_retrain
+from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain, record_retrain, request_training
 from lakehouse_ml.pipelines.monitoring.situation import read_past, take_situation
 from lakehouse_ml.pipelines.monitoring.summary import count_rows, newest_evaluation, summarise
 from lakehouse_ml.pipelines.monitoring.tables import report_tables
@@ -158,6 +158,12 @@ def _retraining(use_case: UseCase) -> list[Node]:
         Node(take_situation, [*known, *FINDINGS], "situation", name="take_situation"),
         Node(decide_retrain, ["situation", "params:monitoring.retrain"], decided, name="decide_retrain"),
         Node(record_retrain, recorded, "ops_retrain_decisions", name="retrain_decisions"),
+        Node(
+            request_training,
+            [decided, "ops_retrain_decisions", "run"],
+            "training_job",
+            name="request_training",
+        ),
         Node(due, decided, "retrain_findings", name="retrain_alerts"),
     ]
 

@@ -251,6 +251,23 @@ def record_retrain(decision: RetrainDecision, past: Past, before: DataFrame, run
     return to_frame(before, [] if row is None else [row], RETRAIN_DECISIONS)
 
 
+def request_training(decision: RetrainDecision, recorded: DataFrame, run: Run) -> dict[str, dict[str, str]]:
+    """The training that is asked for, for whatever starts it; none when none is asked for.
+
+    Args:
+        decision: See :func:`decide_retrain`.
+        recorded: ``ops_retrain_decisions`` with this decision: what starts a training is on record before.
+        run: The run that it is asked for in.
+
+    Returns:
+        By request key, what the training is started with: ``run_id`` and ``as_of`` (ISO 8601, UTC) of the run, so that
+        all of its tasks see the same one.
+    """
+    if decision.outcome != "requested" or decision.request_key is None:
+        return {}
+    return {decision.request_key: {"run_id": run.run_id, "as_of": run.as_of.isoformat()}}
+
+
 def new_row(decision: RetrainDecision, former: Sequence[Decided], run: Run) -> dict[str, Any] | None:
     """The decision's columns; None when it says what the newest of the former ones says."""
     content = {

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from lakehouse_ml.lakehouse.on_driver import collected
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.training.params import EnoughParams, TrainingParams
 from lakehouse_ml.pipelines.training.periods import Periods, periods_of
@@ -29,7 +30,7 @@ def split(training_set: DataFrame, run: Run, params: TrainingParams) -> pd.DataF
         ValueError: Too few labelled rows, days or positive rows to train.
     """
     periods = periods_of(run.as_of, params)
-    rows = with_folds(training_set.toPandas(), periods)
+    rows = with_folds(collected(training_set), periods)
     check_enough(rows, periods, params.enough)
     return rows
 

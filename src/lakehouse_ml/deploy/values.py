@@ -1,0 +1,188 @@
+"""The values that the bundle is made of: ``conf/base/bundle.yml``."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class BundleError(ValueError):
+    """No bundle can be made or shown; the message names what is wrong and the way out."""
+
+
+def reference(name: str) -> str:
+    """What the bundle puts a value in for, e.g. ``${var.node_type}``."""
+    return "${" + name + "}"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cloud(_Frozen):
+    """All in which the clouds may differ.
+
+    Attributes:
+        hosts: Address of the workspace by target.
+        node_type: Machines of a cluster.
+        storage_root: Where schemas and landing files are stored.
+        secret_backend: ``backend_type`` of the secret scope, and what it needs.
+        variables: Further variables, as of :class:`Values`.
+    """
+
+    hosts: Mapping[str, str]
+    node_type: str
+    storage_root: str
+    secret_backend: Mapping[str, Any]
+    variables: Mapping[str, str] = {}
+
+
+class Target(_Frozen):
+    """An environment's deployment.
+
+    Attributes:
+        mode: ``development``: for the person who deploys; ``production``: shared.
+        root_path: Workspace folder; None: one of the person's.
+        paused: Whether schedules and triggers rest.
+    """
+
+    mode: Literal["development", "production"]
+    root_path: str | None = None
+    paused: bool = True
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> "Target":
+        if (self.mode == "production") == (self.root_path is None):
+            raise ValueError(
+                "root_path: a production target has one, a development target has the person's own"
+            )
+        return self
+
+
+class Limits(_Frozen):
+    """How long a task may take, and how often it is tried again."""
+
+    timeout_seconds: int = Field(gt=0)
+    max_retries: int = Field(ge=0)
+    min_retry_interval_millis: int = Field(ge=0)
+    retry_on_timeout: bool
+
+
+class Arrivals(_Frozen):
+    """Start when files arrive; see the platform's file-arrival trigger."""
+
+    url: str
+    min_time_between_triggers_seconds: int = Field(ge=60)
+    wait_after_last_change_seconds: int = Field(ge=60)
+
+
+class Job(_Frozen):
+    """A job: what it runs, when, and when it is slow.
+
+    Attributes:
+        description: In one sentence.
+        pipelines: Registered pipelines, which become its tasks.
+        then: Job that its last task runs.
+        starts: Job by the pipeline that starts it through the jobs API; its number is given as ``<job>_job_id``.
+        parameters: Defaults that differ from those of all jobs.
+        arrivals: Starts it when files arrive.
+        cron: Starts it by the clock (Quartz, UTC).
+        slow_after_seconds: A run that takes longer is told of.
+    """
+
+    description: str
+    pipelines: tuple[str, ...] = Field(min_length=1)
+    then: str | None = None
+    starts: Mapping[str, str] = {}
+    parameters: Mapping[str, str] = {}
+    arrivals: Arrivals | None = None
+    cron: str | None = None
+    slow_after_seconds: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _has_one_start(self) -> "Job":
+        if self.arrivals is not None and self.cron is not None:
+            raise ValueError("a job starts by arrivals or by cron: the platform takes one of them")
+        return self
+
+
+class Volume(_Frozen):
+    """A volume: external ones lie where other systems can write."""
+
+    external: bool
+    comment: str
+
+
+class NoRunAlert(_Frozen):
+    """Tells when the newest moment in a table is too old.
+
+    Attributes:
+        table: ``<schema>.<table>``.
+        column: Timestamp of it.
+        hours: The oldest that the newest may be.
+        cron: When it is looked at (Quartz, UTC).
+    """
+
+    table: str
+    column: str
+    hours: int = Field(gt=0)
+    cron: str
+
+
+class Cluster(_Frozen):
+    """Job clusters, where compute is not serverless."""
+
+    spark_version: str
+    num_workers: int = Field(ge=0)
+    data_security_mode: str
+
+
+class Values(_Frozen):
+    """All values of the bundle.
+
+    Attributes:
+        name: Of the bundle.
+        package: Of the wheel.
+        entry_point: Console script of the wheel.
+        compute: Where tasks run.
+        environment_version: Of serverless compute.
+        cluster: Of the other.
+        clouds: By name.
+        variables: Description of each variable that a deployment is given.
+        targets: By environment.
+        parameters: Defaults of every job's parameters; all of them go to every task.
+        task: Limits of every task.
+        jobs: By name.
+        volumes: By ``<schema>.<volume>``.
+        registered_model_schema: Schema of the registered model.
+        experiment: Workspace path of the MLflow experiment.
+        no_run_alert: Tells that no run came.
+    """
+
+    name: str
+    package: str
+    entry_point: str
+    compute: Literal["serverless", "cluster"]
+    environment_version: str
+    cluster: Cluster
+    clouds: Mapping[str, Cloud]
+    variables: Mapping[str, str]
+    targets: Mapping[str, Target]
+    parameters: Mapping[str, str]
+    task: Limits
+    jobs: Mapping[str, Job]
+    volumes: Mapping[str, Volume]
+    registered_model_schema: str
+    experiment: str
+    no_run_alert: NoRunAlert
+
+    @model_validator(mode="after")
+    def _names_what_exists(self) -> "Values":
+        named = {job.then for job in self.jobs.values() if job.then is not None}
+        named |= {started for job in self.jobs.values() for started in job.starts.values()}
+        if named - set(self.jobs):
+            raise ValueError(f"jobs {sorted(named - set(self.jobs))}: are run or started, and are not there")
+        for name, cloud in self.clouds.items():
+            if set(cloud.hosts) != set(self.targets):
+                raise ValueError(f"clouds.{name}.hosts: must name the targets, {', '.join(self.targets)}")
+        return self

@@ -1,0 +1,354 @@
+"""The bundle of this project: current, whole, as promised on both clouds and in every target."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+from pydantic import ValidationError
+
+from lakehouse_ml.cli import cli
+from lakehouse_ml.cli.bundle import CLOUDS, read_project
+from lakehouse_ml.deploy.bundle import Files, Project, bundle_files, write_bundle
+from lakehouse_ml.deploy.resolve import resolve
+from lakehouse_ml.deploy.values import BundleError, Values
+from lakehouse_ml.deploy.whole import TYPES, check_whole, differences
+from lakehouse_ml.pipeline_registry import STAGES
+from processes import ROOT
+
+TARGETS = ("dev", "test", "staging", "prod")
+SHARED = TARGETS[1:]
+GIVEN = {
+    "daily_principal": "00000000-0000-0000-0000-00000000000d",
+    "retrain_principal": "00000000-0000-0000-0000-00000000000e",
+    "promote_principal": "00000000-0000-0000-0000-00000000000f",
+    "maintain_principal": "00000000-0000-0000-0000-0000000000aa",
+    "deploy_principal": "00000000-0000-0000-0000-0000000000de",
+    "notification_email": "mlops@example.com",
+    "warehouse_id": "475b94ddc7cd5211",
+}
+OF_AZURE = {"key_vault_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"}
+# All in which what is deployed on the two clouds may differ.
+MAY_DIFFER = re.compile(
+    r"\.(schemas\.\w+\.storage_root|volumes\.\w+\.storage_location"
+    r"|secret_scopes\.\w+\.(backend_type|keyvault_metadata)"
+    r"|jobs\.\w+\.job_clusters\[\d\]\.new_cluster\.node_type_id)"
+)
+ROOT_MAY_DIFFER = re.compile(
+    r"\.(variables\.(key_vault_id|node_type\.default|storage_root\.default)|targets\.\w+\.workspace\.host"
+    r"|targets\.\w+\.resources\.secret_scopes\.\w+\.(backend_type|keyvault_metadata))"
+)
+
+
+@cache
+def project() -> Project:
+    bootstrap_project(ROOT)
+    return read_project(ROOT)
+
+
+@cache
+def values_as_written() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "conf/base/bundle.yml").read_text()))
+
+
+@cache
+def files_of(cloud: str, compute: str = "serverless") -> Files:
+    return bundle_files(with_values(compute=compute), cloud)
+
+
+def with_values(**changes: Any) -> Project:
+    return replace(project(), values=Values.model_validate({**values_as_written(), **changes}))
+
+
+@cache
+def deployed(cloud: str, target: str, compute: str = "serverless") -> dict[str, Any]:
+    given = GIVEN | (OF_AZURE if cloud == "azure" else {})
+    return resolve(files_of(cloud, compute), target, given)
+
+
+EVERYWHERE = pytest.mark.parametrize(("cloud", "target"), [(c, t) for c in CLOUDS for t in TARGETS])
+ON_BOTH = pytest.mark.parametrize("cloud", CLOUDS)
+
+
+@ON_BOTH
+def test_the_committed_files_are_current(cloud: str) -> None:
+    made, folder = bundle_files(project(), cloud), ROOT / "deploy" / cloud
+    stored = {
+        path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()
+    }
+    assert stored == made, "run `kedro bundle` and commit deploy/"
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("compute", ["serverless", "cluster"])
+def test_every_resource_comes_back_whole_from_the_sdk(cloud: str, target: str, compute: str) -> None:
+    resources = deployed(cloud, target, compute)
+    check_whole(resources)
+    assert set(resources) == set(TYPES)
+    assert all(resources.values())
+
+
+@EVERYWHERE
+def test_nothing_is_left_that_only_the_generator_knows(cloud: str, target: str) -> None:
+    left = set(re.findall(r"\$\{([^}]+)\}", yaml.safe_dump(deployed(cloud, target))))
+    later = ("resources.", "bundle.git.commit", "workspace.current_user.userName")
+    assert {reference for reference in left if not reference.startswith(later)} == set()
+
+
+def test_every_stage_is_one_task_of_one_job_and_the_registry_knows_it() -> None:
+    jobs = project().values.jobs
+    tasks = [task for job in jobs.values() for task in job.pipelines]
+    stages = [stage.__name__.rsplit(".", 1)[1] for stage in STAGES]
+    assert sorted(tasks) == sorted([*stages, "maintenance"])
+    assert set(jobs["daily"].pipelines) == {min(node.tags) for node in pipelines["daily"].nodes}
+
+
+def test_edges_follow_the_data() -> None:
+    jobs = deployed("aws", "prod")["jobs"]
+    edges = {
+        name: {
+            task["task_key"]: [on["task_key"] for on in task.get("depends_on", [])] for task in job["tasks"]
+        }
+        for name, job in jobs.items()
+    }
+    assert edges == {
+        "daily": {
+            "ingestion": [],
+            "feature_engineering": ["ingestion"],
+            "inference": ["ingestion", "feature_engineering"],
+            "monitoring": ["ingestion", "feature_engineering", "inference"],
+        },
+        "retrain": {"training": [], "evaluation": ["training"], "promote": ["training", "evaluation"]},
+        "promote": {"promotion": []},
+        "maintenance": {"maintenance": []},
+    }
+
+
+def test_a_dataset_that_is_no_longer_stored_is_refused_by_its_name() -> None:
+    forgetful = replace(
+        project(), is_persisted=lambda name: name != "ml_candidates" and project().is_persisted(name)
+    )
+    with pytest.raises(BundleError, match="training hands ml_candidates to evaluation in memory"):
+        bundle_files(forgetful, "aws")
+
+
+@pytest.mark.parametrize("name", ["compared_models", "baseline_fitted", "no_such_dataset"])
+def test_a_dataset_that_is_declared_to_live_in_memory_is_not_stored(name: str) -> None:
+    assert not project().is_persisted(name)
+    assert project().is_persisted("gold_features")
+
+
+@EVERYWHERE
+def test_every_task_gets_its_own_configuration_and_the_parameters_of_the_job(cloud: str, target: str) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    jobs = deployed(cloud, target)["jobs"]
+    for job in jobs.values():
+        assert [parameter["name"] for parameter in job["parameters"]] == ["as_of", "run_id", "job_run_id"]
+        for wheel in (task["python_wheel_task"] for task in job["tasks"] if "python_wheel_task" in task):
+            assert wheel["entry_point"] in scripts
+            options = dict(zip(wheel["parameters"][::2], wheel["parameters"][1::2], strict=True))
+            assert (options["--env"], options["--platform"]) == (target, "databricks")
+            assert options["--conf-source"].startswith("/Workspace/")
+            params = dict(pair.split("=") for pair in options["--params"].split(","))
+            assert {"as_of", "run_id", "job_run_id"} <= set(params)
+            assert params["run_id"] == "{{job.parameters.run_id}}"
+    started = jobs["daily"]["tasks"][-1]["python_wheel_task"]["parameters"][-1]
+    assert started.endswith(",retrain_job_id=${resources.jobs.retrain.id}")
+    assert jobs["daily"]["parameters"][1]["default"] == "{{job.run_id}}"
+
+
+@EVERYWHERE
+def test_jobs_run_one_at_a_time_within_limits_and_tell_when_they_fail_or_are_slow(
+    cloud: str, target: str
+) -> None:
+    for job in deployed(cloud, target)["jobs"].values():
+        assert (job["max_concurrent_runs"], job["queue"]["enabled"]) == (1, True)
+        assert job["email_notifications"]["on_failure"] == ["mlops@example.com"]
+        assert job["health"]["rules"][0]["metric"] == "RUN_DURATION_SECONDS"
+        assert job["tags"]["environment"] == target
+        for task in job["tasks"]:
+            assert "run_job_task" in task or (task["timeout_seconds"] > 0 and task["max_retries"] >= 1)
+    alert = deployed(cloud, target)["alerts"]["no_run"]
+    assert f"FROM {target}.ops.runs" in alert["query_text"]
+
+
+@ON_BOTH
+@pytest.mark.parametrize("target", SHARED)
+def test_shared_targets_have_a_folder_of_their_own_and_run_as_service_principals(
+    cloud: str, target: str
+) -> None:
+    root = yaml.safe_load(files_of(cloud)["databricks.yml"])["targets"][target]
+    assert root["mode"] == "production"
+    assert root["workspace"]["root_path"].endswith("/${bundle.target}")
+    readers = {entry["service_principal_name"]: entry["level"] for entry in root["permissions"]}
+    resources = deployed(cloud, target)
+    ran_as = {name: job["run_as"]["service_principal_name"] for name, job in resources["jobs"].items()}
+    assert ran_as["promote"] == GIVEN["promote_principal"] != ran_as["retrain"] != ran_as["daily"]
+    assert readers["${var.promote_principal}"] == "CAN_VIEW"
+    assert resources["registered_models"]["late_arrival"]["owner"] == GIVEN["promote_principal"]
+    assert "aliases" not in resources["registered_models"]["late_arrival"]
+
+
+@ON_BOTH
+@pytest.mark.parametrize("target", SHARED)
+def test_each_release_has_a_folder_so_that_jobs_keep_the_wheel_they_run_on(cloud: str, target: str) -> None:
+    files = files_of(cloud)
+    paths = yaml.safe_load(files["databricks.yml"])["targets"][target]["workspace"]
+    assert paths["artifact_path"] == "${workspace.root_path}/releases/${var.release}/artifacts"
+    given = GIVEN | (OF_AZURE if cloud == "azure" else {})
+    first, second = (
+        str(resolve(files, target, given | {"release": name})) for name in ("0.1.0-a", "0.1.0-b")
+    )
+    folder = f"/Workspace/Applications/lakehouse_ml/{target}/releases/"
+    assert f"{folder}0.1.0-a/files/dist/conf-lakehouse_ml.tar.gz" in first
+    assert f"{folder}0.1.0-b/files/dist/conf-lakehouse_ml.tar.gz" in second
+    assert f"{folder}0.1.0-a" not in second
+
+
+@ON_BOTH
+def test_a_personal_target_is_the_deployers_own(cloud: str) -> None:
+    root = yaml.safe_load(files_of(cloud)["databricks.yml"])["targets"]["dev"]
+    assert (root["mode"], root["default"]) == ("development", True)
+    assert "root_path" not in root["workspace"]
+    assert not [job for job in root["resources"]["jobs"].values() if "run_as" in job]
+
+
+def test_no_endpoint_is_made_by_the_bundle() -> None:
+    assert "model_serving_endpoints" not in TYPES
+
+
+@pytest.mark.parametrize("compute", ["serverless", "cluster"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_clouds_differ_in_storage_secrets_and_machines_only(target: str, compute: str) -> None:
+    found = {*differences(deployed("aws", target, compute), deployed("azure", target, compute))}
+    assert {path for path in found if not MAY_DIFFER.fullmatch(path)} == set()
+    assert ".volumes.bronze_landing.storage_location" in found
+    assert (".jobs.daily.job_clusters[0].new_cluster.node_type_id" in found) == (compute == "cluster")
+
+
+def test_the_files_of_the_clouds_differ_in_the_root_file_only_and_there_in_listed_places() -> None:
+    aws, azure = map(files_of, CLOUDS)
+    assert {path for path in aws if aws[path] != azure[path]} == {"databricks.yml"}
+    roots = [yaml.safe_load(files["databricks.yml"]) for files in (aws, azure)]
+    found = {*differences(*roots)}
+    assert {path for path in found if not ROOT_MAY_DIFFER.fullmatch(path)} == set()
+    assert len(found) == 3 + 2 * 4 + 4
+
+
+def test_a_difference_beyond_the_list_is_found() -> None:
+    changed = deepcopy(deployed("azure", "prod"))
+    changed["jobs"]["daily"]["max_concurrent_runs"] = 2
+    found = {*differences(deployed("aws", "prod"), changed)}
+    assert {path for path in found if not MAY_DIFFER.fullmatch(path)} == {".jobs.daily.max_concurrent_runs"}
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["bundle", *arguments], obj=bootstrap_project(ROOT))
+
+
+def variables(given: dict[str, str]) -> Iterator[str]:
+    return (part for name, value in given.items() for part in ("--var", f"{name}={value}"))
+
+
+def test_a_target_is_shown_with_its_variables_and_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUNDLE_VAR_warehouse_id", "from the environment")
+    given = {name: value for name, value in GIVEN.items() if name != "warehouse_id"}
+    shown = command("--cloud", "aws", "--show", "prod", *variables(given))
+    assert shown.exit_code == 0, shown.output
+    resources = yaml.safe_load(shown.stdout)
+    assert resources["alerts"]["no_run"]["warehouse_id"] == "from the environment"
+    assert resources["schemas"]["gold"]["storage_root"] == "s3://lakehouse-ml-prod/gold"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--cloud", "aws", "--show", "pord"), "no target 'pord'; there are dev, test, staging, prod"),
+        (
+            ("--cloud", "aws", "--show", "prod"),
+            "variables without a value: daily_principal, deploy_principal",
+        ),
+        (("--cloud", "aws", "--show", "prod", "--var", "wharehouse=1"), "no variable wharehouse; there are"),
+        (("--show", "prod"), "name one --cloud"),
+        (("--cloud", "gcp"), "'gcp' is not one of 'aws', 'azure'"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_a_sentence(arguments: tuple[str, ...], told: str) -> None:
+    refused = command(*arguments)
+    assert refused.exit_code != 0
+    assert told in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_a_reference_that_leads_nowhere_is_named() -> None:
+    files = bundle_files(with_values(experiment="/Shared/${bundle.nmae}"), "aws")
+    with pytest.raises(BundleError, match=r"\$\{bundle.nmae\}: leads nowhere"):
+        resolve(files, "prod", GIVEN)
+
+
+def test_a_cloud_that_is_not_described_is_named() -> None:
+    with pytest.raises(BundleError, match=r"no cloud 'gcp' in bundle.yml; there are aws, azure"):
+        bundle_files(project(), "gcp")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"targets": {"prod": {"mode": "production"}}}, "a production target has one"),
+        ({"targets": {"dev": {"mode": "development", "root_path": "/x"}}}, "the person's own"),
+        ({"retries": 3}, "Extra inputs are not permitted"),
+        (
+            {"jobs": {"retrain": {"description": "d", "pipelines": ["training"], "then": "publish"}}},
+            "publish",
+        ),
+        ({"jobs": {"daily": {"description": "d", "pipelines": []}}}, "at least 1 item"),
+        ({"targets": {"qa": {"mode": "development"}}}, "hosts: must name the targets, qa"),
+    ],
+)
+def test_values_that_make_no_bundle_are_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        with_values(**changes)
+
+
+def test_a_job_has_one_start() -> None:
+    jobs = values_as_written()["jobs"]
+    with pytest.raises(ValidationError, match="by arrivals or by cron"):
+        with_values(jobs={**jobs, "daily": {**jobs["daily"], "cron": "0 0 6 * * ?"}})
+
+
+def test_what_the_job_installs_is_pinned_as_tested_and_without_hashes() -> None:
+    installed = files_of("aws")["requirements.txt"].splitlines()[1:]
+    pinned = (ROOT / "requirements/job.txt").read_text()
+    assert len(installed) == len(re.findall(r"^\S+==", pinned, flags=re.MULTILINE)) > 50
+    assert all(line.split(" ;")[0] in pinned and "--hash" not in line for line in installed)
+
+
+def test_a_resource_that_is_no_longer_made_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources/former.job.yml").write_text("resources: {}\n")
+    write_bundle({"databricks.yml": "a: 1\n", "resources/daily.job.yml": "b: 2\n"}, tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*.yml")) == ["daily.job.yml", "databricks.yml"]
+
+
+def test_only_these_modules_know_the_vendors_sdk() -> None:
+    source = ROOT / "src/lakehouse_ml"
+    found = {
+        p.relative_to(source).as_posix() for p in source.rglob("*.py") if "databricks.sdk" in p.read_text()
+    }
+    assert found == {"deploy/whole.py", "deploy/secrets.py", "datasets/training_job.py"}
+
+
+def test_the_vendors_command_line_its_package_and_its_schema_are_not_used() -> None:
+    locked = (ROOT / "requirements/dev.txt").read_text() + (ROOT / "pyproject.toml").read_text()
+    assert "databricks-bundles" not in locked
+    assert "databricks-cli" not in locked
+    assert not list((ROOT / "deploy").rglob("*schema*.json"))

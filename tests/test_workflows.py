@@ -1,0 +1,132 @@
+"""The pipelines of delivery: least rights, pinned parts, no stored secret, the same make targets on both platforms."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+GITHUB = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.yml"))
+AZURE = [ROOT / "azure-pipelines.yml", *sorted((ROOT / ".azure").glob("*.yml"))]
+PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+TARGETS = {"lint", "unit", "spark", "prove-job", "scan", "audit", "release", "deploy"}
+# The job's own, which end with it.
+TOKENS = {"github.token", "System.AccessToken"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text())
+
+
+def jobs_of(path: Path) -> dict[str, Any]:
+    return read(path)["jobs"]
+
+
+def unpinned(text: str) -> list[str]:
+    """Parts of others that are not named by a commit and its version."""
+    used = [line.strip().removeprefix("- ") for line in text.splitlines() if re.match(r"\s*(- )?uses:", line)]
+    return [line for line in used if not line.startswith("uses: ./") and not PINNED.match(line)]
+
+
+def make_targets(paths: list[Path]) -> set[str]:
+    return {t for path in paths for t in re.findall(r"(?<![\w-])make ([a-z-]+)", path.read_text())}
+
+
+def tokens(text: str) -> Iterator[str]:
+    """What could be a credential: everything that is read from a store of secrets, and every token."""
+    yield from re.findall(r"\$\{\{ *(secrets\.\w+|\w+\.token) *\}\}", text)
+    yield from re.findall(r"\$\(([\w.]*(?:[Tt]oken|TOKEN|[Ss]ecret|SECRET|[Kk]ey_?[Vv]alue)\w*)\)", text)
+
+
+@pytest.mark.parametrize("path", [*GITHUB, *ACTIONS], ids=lambda path: path.name)
+def test_parts_of_others_are_pinned_to_a_commit(path: Path) -> None:
+    assert unpinned(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "      - uses: actions/checkout@v6",
+        "      - uses: actions/checkout@df4cb1c069e1874edd31b4311f1884172cec0e10",
+        "        uses: databricks/setup-cli@main # v1.0.0",
+    ],
+)
+def test_what_is_not_pinned_is_found(line: str) -> None:
+    assert len(unpinned(f"steps:\n{line}\n")) == 1
+
+
+@pytest.mark.parametrize("path", GITHUB, ids=lambda path: path.name)
+def test_a_workflow_has_no_rights_but_those_that_its_jobs_name(path: Path) -> None:
+    assert read(path)["permissions"] == {}
+    for name, job in jobs_of(path).items():
+        rights = job["permissions"]
+        assert {right for right, level in rights.items() if level == "write"} <= {"id-token"}, name
+        deploys = path.name == "deploy.yml" or str(job.get("uses", "")).endswith("deploy.yml")
+        assert ("id-token" in rights) == deploys, name
+
+
+def test_a_pull_request_reaches_no_environment_and_no_login() -> None:
+    # PyYAML reads the key as a boolean.
+    started_by = {path.name: read(path)[True] for path in GITHUB}
+    assert [name for name, on in started_by.items() if "pull_request" in on] == ["checks.yml"]
+    assert "pull_request_target" not in "".join(map(str, started_by.values()))
+    assert "environment" not in str(jobs_of(ROOT / ".github/workflows/checks.yml"))
+
+
+@pytest.mark.parametrize("path", [*GITHUB, *ACTIONS, *AZURE], ids=lambda path: path.name)
+def test_no_stored_secret_is_used(path: Path) -> None:
+    assert set(tokens(path.read_text())) <= TOKENS
+
+
+def test_a_stored_secret_is_found() -> None:
+    text = "a: ${{ secrets.DATABRICKS_TOKEN }}\nb: $(DATABRICKS_TOKEN)\nc: $(clientSecret)\nd: $(CLOUD)"
+    assert set(tokens(text)) == {"secrets.DATABRICKS_TOKEN", "DATABRICKS_TOKEN", "clientSecret"}
+
+
+def test_both_platforms_call_the_same_targets() -> None:
+    assert make_targets(GITHUB) == make_targets(AZURE) == TARGETS
+    assert set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)) >= TARGETS
+
+
+def test_prod_takes_what_staging_took_when_people_have_approved() -> None:
+    delivered = jobs_of(ROOT / ".github/workflows/deliver.yml")
+    assert delivered["prod"]["if"] == "startsWith(github.ref, 'refs/tags/v')"
+    assert delivered["prod"]["with"] == {"target": "prod"}
+    assert delivered["staging"]["needs"] == "release"
+    assert delivered["release"]["needs"] == "checks"
+    deployed = (ROOT / ".github/workflows/deploy.yml").read_text()
+    assert (
+        read(ROOT / ".github/workflows/deploy.yml")["jobs"]["deploy"]["environment"] == "${{ inputs.target }}"
+    )
+    assert "make release" not in deployed
+    assert "kedro package" not in deployed
+
+
+def test_on_azure_too() -> None:
+    stages = {stage["stage"]: stage for stage in read(ROOT / "azure-pipelines.yml")["stages"]}
+    assert stages["prod"]["condition"] == "startsWith(variables['Build.SourceBranch'], 'refs/tags/v')"
+    for name in ("staging", "prod"):
+        (job,) = stages[name]["jobs"]
+        assert job["environment"] == name
+        (step,) = job["strategy"]["runOnce"]["deploy"]["steps"]
+        assert step["template"] == ".azure/deploy.yml"
+        assert step["parameters"]["target"] == name
+    assert "make release" not in (ROOT / ".azure/deploy.yml").read_text()
+
+
+def test_both_platforms_give_the_bundle_the_same_variables() -> None:
+    given = [
+        set(re.findall(r"BUNDLE_VAR_(\w+):", (ROOT / path).read_text()))
+        for path in (".github/workflows/deploy.yml", ".azure/deploy.yml")
+    ]
+    asked = {name for path in (ROOT / "deploy").glob("*/databricks.yml") for name in needed(read(path))}
+    assert given[0] == given[1] == asked
+
+
+def needed(bundle: dict[str, Any]) -> set[str]:
+    """Variables of a bundle that have no value of their own."""
+    return {name for name, variable in bundle["variables"].items() if "default" not in variable}
