@@ -19,7 +19,7 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench power scan audit release deploy pins clean
+.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench power replay scan audit release deploy pins clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -73,9 +73,14 @@ deploy: env ## Deploy STAGED, a folder release-<digest> with a release of COMMIT
 chaos: env ## Kill the loop N times at random points and compare the tables
 	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
 
-bench: env ## Compare a day on nine months of history with one on four, and the server with the model itself
+bench: env ## Compare a day on nine months of history with one on four, and server and batch with the model itself
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_serving.py
+	$(BIN)/python tests/bench_scoring.py
+	$(BIN)/python tests/bench_replay.py
+
+replay: env ## Play April to December again under each retraining policy, with incidents; goes on where it was stopped
+	$(BIN)/kedro replay --from 2013-04-01 --to 2014-01-01 --step 7d --incidents conf/replay/incidents.yml
 
 power: env ## Measure the monitor's false alarms and power on the lakehouse's days
 	$(BIN)/python tests/power.py
@@ -106,4 +111,4 @@ pins: ## Compile the pins anew
 	  --universal --python-version 3.11 --quiet --output-file requirements/uv.txt
 
 clean: ## Remove the environment and all data
-	rm -rf $(VENV) build dist data/01_raw data/lakehouse data/mlflow data/reporting
+	rm -rf $(VENV) build dist data/01_raw data/lakehouse data/mlflow data/reporting data/replay

@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 import requests
 import yaml
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
@@ -49,10 +51,16 @@ def flights(project: Path, champion: Champion) -> tuple[pd.DataFrame, "pd.Series
     configure_spark(spark_conf())
     features = get_spark().read.format("delta").load(str(project / "data/lakehouse/test/gold/features"))
     some = features.orderBy("key").limit(FLIGHTS)
-    due = some.select("key", "predict_at", "predict_date")
-    (scored,) = score_due(due, features, champion, Run("bench", AS_OF, {}), {"gold.features": 0})
     rows = some.select("key", *USE_CASE.feature_names).toPandas()
-    return rows, scored.toPandas().set_index("key")["score"]
+    return rows, scores(some, features, champion).toPandas().set_index("key")["score"]
+
+
+def scores(some: DataFrame, features: DataFrame, champion: Champion) -> DataFrame:
+    """Predictions of some of the rows by batch inference."""
+    due = some.select("key", "predict_at", "predict_date")
+    due = due.withColumns({"role": F.lit("champion"), "model_version": F.lit(champion.version)})
+    (scored,) = score_due(due, features, champion, [], Run("bench", AS_OF, {}), {"gold.features": 0})
+    return scored
 
 
 def spark_conf() -> dict[str, str]:

@@ -3,7 +3,14 @@
 from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.deploy.secrets import secret
-from lakehouse_ml.hooks import AlertRouteHooks, EventLogHooks, JobRunHooks, ProgressHooks, SessionHooks
+from lakehouse_ml.hooks import (
+    AlertRouteHooks,
+    EventLogHooks,
+    JobRunHooks,
+    ProgressHooks,
+    SessionHooks,
+    TrackingHooks,
+)
 from lakehouse_ml.platform import platform
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
@@ -25,4 +32,4 @@ CONFIG_LOADER_ARGS = {
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 # The last one is asked first.
-HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks(), AlertRouteHooks(), JobRunHooks())
+HOOKS = (SessionHooks(), EventLogHooks(), ProgressHooks(), AlertRouteHooks(), JobRunHooks(), TrackingHooks())

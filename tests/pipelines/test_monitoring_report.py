@@ -1,12 +1,14 @@
 import json
 import re
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
+from browser import opened, written
 from lakehouse_ml.lakehouse.tables import ALERTS
 from lakehouse_ml.pipelines.monitoring import alerts as rules
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
@@ -303,3 +305,14 @@ def test_a_summary_without_evaluation_and_decision_is_shown_too() -> None:
     with Console(width=140).capture() as capture:
         Console(width=140).print(render_summary(found))
     assert capture is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known", [histories(drift=drift_history(30, 8)), first_run()])
+def test_a_browser_draws_every_plot_and_has_nothing_to_complain_about(
+    known: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    found = opened(written(page(known), tmp_path))
+    assert found.complaints == ()
+    assert set(found.plots) == {"plot-quality", "plot-drift", "plot-flow", "plot-stages"}
+    assert all(found.plots.values()), found.plots

@@ -9,6 +9,7 @@ from lakehouse_ml.cli.landing import land, landing_folder
 from lakehouse_ml.cli.layers import refresh
 from lakehouse_ml.cli.packaging import package
 from lakehouse_ml.cli.releases import release
+from lakehouse_ml.cli.replaying import replay
 from lakehouse_ml.cli.retraining import retrain
 from lakehouse_ml.cli.serving import serve
 from lakehouse_ml.cli.skew import skew
@@ -23,7 +24,7 @@ def cli() -> None:
 
 
 for command in (
-    *(land, refresh, retrain, approve, rollback, promote, ledger),
+    *(land, refresh, retrain, replay, approve, rollback, promote, ledger),
     *(lineage, explain_flight, rebuild, skew, serve),
     *(bundle, grants, package, release),
 ):

@@ -5,7 +5,7 @@ from lakehouse_ml.datasets.delta_changes import DeltaChanges
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.landing import LandingFiles, LandingListing
 from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
-from lakehouse_ml.datasets.recorded_table import RecordedTable
+from lakehouse_ml.datasets.recorded_table import RecordedTable, RecordedVersions
 from lakehouse_ml.datasets.registered_model import Challengers, ModelRegistry, RegisteredModel
 from lakehouse_ml.datasets.run_log import RunLog
 from lakehouse_ml.datasets.study_folder import StudyFolder
@@ -23,6 +23,7 @@ __all__ = [
     "ModelRegistry",
     "PromotionLedger",
     "RecordedTable",
+    "RecordedVersions",
     "RegisteredModel",
     "RunLog",
     "StudyFolder",

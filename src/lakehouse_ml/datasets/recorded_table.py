@@ -1,4 +1,4 @@
-"""A table as it stood when something else read it."""
+"""Tables as they stood when something else read them."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,11 @@ from kedro.io import AbstractDataset, DatasetError
 from pyspark.sql import DataFrame
 
 from lakehouse_ml.datasets.delta_table import DeltaTable
+
+
+def recorded_versions(record: Path) -> dict[str, int]:
+    """Version by ``<schema>.<table>`` that a JSON record names under ``input_versions``; none without a record."""
+    return dict(json.loads(record.read_text())["input_versions"]) if record.is_file() else {}
 
 
 class RecordedTable(AbstractDataset[NoReturn, DataFrame]):
@@ -39,12 +44,12 @@ class RecordedTable(AbstractDataset[NoReturn, DataFrame]):
         return self.source.load_version(self._version())
 
     def _version(self) -> int:
-        versions = json.loads(self.record.read_text())["input_versions"] if self.record.is_file() else {}
+        versions = recorded_versions(self.record)
         if self.source.table not in versions:
             raise DatasetError(
                 f"{self.record} names no version of {self.source.table}: run `kedro run --pipelines training` first"
             )
-        return int(versions[self.source.table])
+        return versions[self.source.table]
 
     def save(self, data: NoReturn) -> None:
         """Refused: the past is read."""
@@ -55,3 +60,32 @@ class RecordedTable(AbstractDataset[NoReturn, DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"table": self.source.table, "record": str(self.record)}
+
+
+class RecordedVersions(AbstractDataset[NoReturn, dict[str, int]]):
+    """The Delta versions that a JSON record names under ``input_versions``, instead of the newest ones.
+
+    Example:
+        ``table_versions: {type: lakehouse_ml.datasets.RecordedVersions, record: step.json}``
+
+    Args:
+        record: JSON file with ``input_versions``: version by ``<schema>.<table>``.
+    """
+
+    def __init__(self, *, record: str, metadata: dict[str, Any] | None = None) -> None:
+        self.record = Path(record)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, int]:
+        """Version by table; none without a record."""
+        return recorded_versions(self.record)
+
+    def save(self, data: NoReturn) -> None:
+        """Refused: the past is read."""
+        raise DatasetError(f"{self.record}: recorded versions cannot be saved")
+
+    def _exists(self) -> bool:
+        return self.record.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"record": str(self.record)}

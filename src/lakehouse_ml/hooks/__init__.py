@@ -5,5 +5,13 @@ from lakehouse_ml.hooks.event_log import EventLogHooks
 from lakehouse_ml.hooks.job_run import JobRunHooks
 from lakehouse_ml.hooks.progress import ProgressHooks
 from lakehouse_ml.hooks.session import SessionHooks
+from lakehouse_ml.hooks.tracking import TrackingHooks
 
-__all__ = ["AlertRouteHooks", "EventLogHooks", "JobRunHooks", "ProgressHooks", "SessionHooks"]
+__all__ = [
+    "AlertRouteHooks",
+    "EventLogHooks",
+    "JobRunHooks",
+    "ProgressHooks",
+    "SessionHooks",
+    "TrackingHooks",
+]

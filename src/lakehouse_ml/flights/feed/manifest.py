@@ -1,51 +1,55 @@
 """The manifest of a messy landing folder: every damaged line and file, so that tests can reconcile."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lakehouse_ml.flights.feed.damage import Damage
 from lakehouse_ml.flights.feed.errors import FeedError
 from lakehouse_ml.flights.feed.files import land
-from lakehouse_ml.flights.feed.messy import Mess
 
 MANIFEST = "_manifest.json"
 Entry = dict[str, Any]
 
 
-def read_manifest(folder: Path, mess: Mess) -> dict[str, Any]:
+def read_manifest(folder: Path, damage: Damage) -> dict[str, Any]:
     """The folder's manifest, or an empty one.
 
     Args:
         folder: The environment's landing folder, above the sources' folders.
-        mess: The damage that is about to be played.
+        damage: The damage that is about to be played.
 
     Raises:
-        FeedError: The folder was played with another seed or other rates.
+        FeedError: The folder was played with other damage.
     """
-    world = {"seed": mess.seed, "rates": asdict(mess.rates)}
+    world = damage.world
     path = folder / MANIFEST
     if not path.exists():
         return {**world, "records": [], "files": []}
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if {name: manifest[name] for name in world} != world:
+    played = {name: value for name, value in manifest.items() if name not in ("records", "files")}
+    if played != world:
         raise FeedError(
-            f"{path} belongs to seed {manifest['seed']} with rates {manifest['rates']}, now asked: {world}; "
-            "use the same again, or empty the landing folder"
+            f"{path} belongs to {_told(played)}, now asked: {_told(world)}; use the same again, or empty the landing "
+            f"folder"
         )
     return manifest
 
 
-def add_to_manifest(folder: Path, mess: Mess, records: list[Entry], files: list[Entry]) -> None:
+def _told(world: dict[str, Any]) -> str:
+    return " and ".join(f"{name} {value}" for name, value in world.items())
+
+
+def add_to_manifest(folder: Path, damage: Damage, records: list[Entry], files: list[Entry]) -> None:
     """Merge what the next files hold; called before they land, so that no damage ever lies there unlisted.
 
     Args:
         folder: The environment's landing folder.
-        mess: The damage that is played.
+        damage: The damage that is played.
         records: One entry per damaged or extra line: source, file, line, kind, effect, key, published_at.
         files: One entry per late or odd file: source, file, kind, arrives_at, lines.
     """
-    manifest = read_manifest(folder, mess)
+    manifest = read_manifest(folder, damage)
     merged = {
         "records": _merged(manifest["records"], records),
         "files": _merged(manifest["files"], files),

@@ -5,19 +5,21 @@ Whether and how a record is damaged follows from a hash of seed, source, key and
 
 import hashlib
 import json
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from lakehouse_ml.flights.feed.damage import Effect
 from lakehouse_ml.flights.feed.errors import FeedError
-from lakehouse_ml.flights.feed.files import Texts, json_lines
+from lakehouse_ml.flights.feed.files import Texts, Window, json_lines
+from lakehouse_ml.flights.feed.odd import OddFile, odd_files
 from lakehouse_ml.lakehouse.contract import Column, Contract
 from lakehouse_ml.lakehouse.sources import record_fields
 
 Draws: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
-Effect = Literal["lost", "duplicate", "added", "none"]
 
 EFFECTS: dict[str, Effect] = {
     "broken_line": "lost",
@@ -109,6 +111,25 @@ class Mess:
 
     seed: int
     rates: Rates = field(default_factory=Rates)
+
+    @property
+    def world(self) -> dict[str, Any]:
+        """See :class:`Damage`."""
+        return {"seed": self.seed, "rates": asdict(self.rates)}
+
+    @property
+    def effects(self) -> Mapping[str, Effect]:
+        """See :class:`Damage`."""
+        return EFFECTS
+
+    @property
+    def reach(self) -> pd.Timedelta:
+        """See :class:`Damage`."""
+        return REACH
+
+    def extra_files(self, records: pd.DataFrame, contract: Contract, window: Window) -> list[OddFile]:
+        """See :class:`Damage`: the odd days' files that hold no readable line."""
+        return odd_files(records, contract, window, self.is_odd)
 
     def lateness(self, source: str, period: pd.Timestamp) -> pd.Timedelta:
         """How much later than its end the period's file arrives; all hours of a UTC day share it."""

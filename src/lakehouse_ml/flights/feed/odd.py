@@ -1,12 +1,12 @@
 """Files that hold no readable line: of zero bytes, without lines, or not gzip."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from lakehouse_ml.flights.feed.files import SUFFIX, Window, instant, json_lines, zipped
-from lakehouse_ml.flights.feed.messy import Mess
 from lakehouse_ml.lakehouse.contract import Contract
 
 KINDS = {"airlines": "empty_file", "airports": "blank_file", "movements": "unzipped_file"}
@@ -48,19 +48,21 @@ class OddFile:
         }
 
 
-def odd_files(records: pd.DataFrame, contract: Contract, window: Window, mess: Mess) -> list[OddFile]:
+def odd_files(
+    records: pd.DataFrame, contract: Contract, window: Window, is_odd: Callable[[pd.Timestamp], bool]
+) -> list[OddFile]:
     """The source's odd files that arrive in the window: those of odd days' noons, whatever the period length.
 
     Args:
         records: The source's clean records of the window at least.
         contract: The source's contract.
         window: Which files.
-        mess: Knows the odd days.
+        is_odd: Knows the odd days.
     """
     if contract.name not in KINDS:
         return []
     days = pd.date_range((window.start - window.step).floor("D"), window.until, freq="D")
-    noons = pd.Series([day + NOON for day in days if mess.is_odd(day)], dtype="datetime64[ns, UTC]")
+    noons = pd.Series([day + NOON for day in days if is_odd(day)], dtype="datetime64[ns, UTC]")
     found = [
         _odd_file(records, contract, window, period)
         for period in window.period(noons)

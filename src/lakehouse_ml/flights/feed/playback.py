@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lakehouse_ml.flights.feed.damage import Damage, Effect
 from lakehouse_ml.flights.feed.errors import FeedError
 from lakehouse_ml.flights.feed.files import (
     SUFFIX,
@@ -22,8 +23,8 @@ from lakehouse_ml.flights.feed.files import (
     zipped,
 )
 from lakehouse_ml.flights.feed.manifest import Entry, add_to_manifest, read_manifest
-from lakehouse_ml.flights.feed.messy import EFFECTS, REACH, Mess, damaged_line
-from lakehouse_ml.flights.feed.odd import OddFile, odd_files
+from lakehouse_ml.flights.feed.messy import REACH, Mess, damaged_line
+from lakehouse_ml.flights.feed.odd import OddFile
 from lakehouse_ml.flights.feed.records import feed_records
 from lakehouse_ml.flights.sources import SOURCES
 from lakehouse_ml.lakehouse.contract import Contract
@@ -53,8 +54,8 @@ class Due:
 
     Attributes:
         contract: The source's contract.
-        messages: Messages of due files in the order of their lines, with ``_file`` and what ``Mess.messages``
-            adds.
+        messages: Messages of due files in the order of their lines, with ``_file`` and what
+            ``Damage.messages`` adds.
         late: Arrival by name, of files that arrive after their period's end.
         odd: Files that hold no readable line.
     """
@@ -113,7 +114,7 @@ def feed_window(
 
 
 def publish(
-    records: Mapping[str, pd.DataFrame], folder: Path, window: Window, mess: Mess | None = None
+    records: Mapping[str, pd.DataFrame], folder: Path, window: Window, damage: Damage | None = None
 ) -> Iterator[Landed]:
     """What was added, source by source, each once its files are there.
 
@@ -123,33 +124,37 @@ def publish(
         records: Clean records by source.
         folder: Landing folder of one environment.
         window: Which files.
-        mess: The damage, if any.
+        damage: The damage, if any.
 
     Raises:
         FeedError: As of :func:`play`.
     """
-    if mess:
-        read_manifest(folder, mess)
-    dues = [due_files(contract, records[contract.name], folder, window, mess) for contract in SOURCES]
-    return (_land_source(folder, due, mess) for due in dues)
+    if damage:
+        read_manifest(folder, damage)
+    dues = [due_files(contract, records[contract.name], folder, window, damage) for contract in SOURCES]
+    return (_land_source(folder, due, damage) for due in dues)
 
 
 def due_files(
-    contract: Contract, records: pd.DataFrame, folder: Path, window: Window, mess: Mess | None
+    contract: Contract, records: pd.DataFrame, folder: Path, window: Window, damage: Damage | None
 ) -> Due:
     """What the source still has to land in the window.
 
     Raises:
         FeedError: A day of the window lies there in files of the other period length.
     """
-    reach = window.step + (REACH if mess else pd.Timedelta(0))
+    reach = window.step + (damage.reach if damage else pd.Timedelta(0))
     published = records["published_at"]
     near = records[(published > window.start - reach) & (published <= window.until)]
-    arriving = _arriving(_messages(near, contract, mess), window, contract.name, mess)
+    arriving = _arriving(_messages(near, contract, damage), window, contract.name, damage)
     there = landed_names(folder / contract.name)
     fresh = _not_landed(arriving, there, window, folder / contract.name)
     late = fresh.loc[fresh["_late"], ["_file", "_arrives_at"]].drop_duplicates()
-    odd = [file for file in odd_files(near, contract, window, mess) if file.name not in there] if mess else []
+    odd = (
+        [file for file in damage.extra_files(near, contract, window) if file.name not in there]
+        if damage
+        else []
+    )
     return Due(
         contract,
         fresh.sort_values(["_sent_at", *contract.key], kind="stable", ignore_index=True),
@@ -158,16 +163,16 @@ def due_files(
     )
 
 
-def _messages(records: pd.DataFrame, contract: Contract, mess: Mess | None) -> pd.DataFrame:
-    if mess:
-        return mess.messages(records, contract)
+def _messages(records: pd.DataFrame, contract: Contract, damage: Damage | None) -> pd.DataFrame:
+    if damage:
+        return damage.messages(records, contract)
     return records.assign(_sent_at=records["published_at"], _damage="", _draw=np.uint64(0))
 
 
-def _arriving(messages: pd.DataFrame, window: Window, source: str, mess: Mess | None) -> pd.DataFrame:
+def _arriving(messages: pd.DataFrame, window: Window, source: str, damage: Damage | None) -> pd.DataFrame:
     """Messages whose file arrives in the window, with ``_file``, ``_arrives_at`` and ``_late``."""
     period = window.period(messages["_sent_at"])
-    lateness = {p: mess.lateness(source, p) if mess else pd.Timedelta(0) for p in period.unique()}
+    lateness = {p: damage.lateness(source, p) if damage else pd.Timedelta(0) for p in period.unique()}
     arrival = {p: p + window.step + late for p, late in lateness.items()}
     included = period.isin([p for p, at in arrival.items() if window.includes(at)])
     period = period[included]
@@ -194,11 +199,11 @@ def _not_landed(arriving: pd.DataFrame, there: set[str], window: Window, folder:
     return arriving[~arriving["_file"].isin(list(there)) & ~days.isin(list(other))]
 
 
-def _land_source(folder: Path, due: Due, mess: Mess | None) -> Landed:
+def _land_source(folder: Path, due: Due, damage: Damage | None) -> Landed:
     messages, contract = due.messages, due.contract
     lines = _lines(messages, contract)
-    if mess:
-        add_to_manifest(folder, mess, _damages(due), _files(due))
+    if damage:
+        add_to_manifest(folder, damage, _damages(due, damage.effects), _files(due))
     for name, rows in messages.groupby("_file", sort=True).indices.items():
         land(folder / contract.name / str(name), zipped(lines[rows]))
     for odd in due.odd:
@@ -209,13 +214,13 @@ def _land_source(folder: Path, due: Due, mess: Mess | None) -> Landed:
 
 def _lines(messages: pd.DataFrame, contract: Contract) -> "np.ndarray[Any, Any]":
     lines = json_lines(messages[[column.name for column in record_fields(contract)]])
-    damage = messages["_damage"]
-    for row in np.flatnonzero(damage != ""):
-        lines[row] = damaged_line(lines[row], damage[row], int(messages["_draw"][row]), contract)
+    kinds = messages["_damage"]
+    for row in np.flatnonzero(kinds != ""):
+        lines[row] = damaged_line(lines[row], kinds[row], int(messages["_draw"][row]), contract)
     return lines
 
 
-def _damages(due: Due) -> list[Entry]:
+def _damages(due: Due, effects: Mapping[str, Effect]) -> list[Entry]:
     """Manifest entries of the damaged and extra lines."""
     messages = due.messages.assign(line=due.messages.groupby("_file").cumcount() + 1)
     hit = messages[messages["_damage"] != ""]
@@ -226,7 +231,7 @@ def _damages(due: Due) -> list[Entry]:
             "file": row["_file"],
             "line": row["line"],
             "kind": row["_damage"],
-            "effect": EFFECTS[row["_damage"]],
+            "effect": effects[row["_damage"]],
             "key": key,
             "published_at": instant(row["published_at"]),
         }

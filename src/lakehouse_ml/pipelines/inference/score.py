@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import pandas as pd
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
@@ -59,15 +59,17 @@ def _check_columns(features: DataFrame, model: Champion) -> None:
         )
 
 
-def _scorer(scorer: Champion) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+def _scorer(scorer: Champion) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     # The workers get the model alone: with its class they would import all of MLflow.
     model, names, threshold = scorer.model, scorer.feature_names, scorer.threshold
+    kinds = pa.schema([("key", pa.string()), ("score", pa.float64()), ("decision", pa.bool_())])
 
-    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # The workers share the cores already: threads of their own would only fight over them.
         with threadpool_limits(limits=1):
             for batch in batches:
-                yield scored(batch, model, names, threshold)
+                found = scored(batch.to_pandas(), model, names, threshold)
+                yield pa.RecordBatch.from_pandas(found, schema=kinds, preserve_index=False)
 
     return score
 
@@ -75,8 +77,10 @@ def _scorer(scorer: Champion) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.
 def _predictions(
     due: DataFrame, features: DataFrame, model: Champion, run: Run, features_version: int
 ) -> DataFrame:
-    rows = features.join(due.select("key"), "key", "left_semi").select("key", *model.feature_names)
-    scores = rows.mapInPandas(_scorer(model), "key string, score double, decision boolean")
+    # Scoring the few rows of these days that are not due costs less than sending all features round to leave them out,
+    # and a batch as Arrow has it less than column by column through pandas.
+    rows = features.select("key", *model.feature_names)
+    scores = rows.mapInArrow(_scorer(model), "key string, score double, decision boolean")
     constants = {
         "model_digest": F.lit(model.digest),
         "threshold": F.lit(model.threshold),

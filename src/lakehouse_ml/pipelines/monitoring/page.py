@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.resources import files as package_files
+from string import Template
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
 
 State = Literal["ok", "warning", "critical", "info"]
 
@@ -23,6 +26,24 @@ class Column(NamedTuple):
 
     name: str
     style: Literal["", "right", "nowrap"] = ""
+
+
+class Head(NamedTuple):
+    """What a page says first.
+
+    Attributes:
+        title: The page's name.
+        subtitle: What it is about, and when.
+        state: Of the verdict.
+        verdict: One sentence.
+        tiles: Headline figures.
+    """
+
+    title: str
+    subtitle: str
+    state: State
+    verdict: str
+    tiles: Html
 
 
 def safe(text: object) -> Html:
@@ -89,3 +110,18 @@ def drawn(figure: go.Figure, name: str) -> Html:
         config={"displayModeBar": False, "responsive": True},
     )
     return Html(block)
+
+
+def whole_page(head: Head, sections: Html, footer: Html) -> str:
+    """A page as HTML, with everything that it needs inside."""
+    template = Template(package_files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        plotly=get_plotlyjs(),
+        title=safe(head.title),
+        subtitle=safe(head.subtitle),
+        state=head.state,
+        verdict=safe(head.verdict),
+        tiles=head.tiles,
+        sections=sections,
+        footer=footer,
+    )

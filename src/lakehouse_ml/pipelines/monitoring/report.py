@@ -4,11 +4,10 @@ from importlib.resources import files as package_files
 from string import Template
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.headline import Standing, headline_tiles, verdict
-from lakehouse_ml.pipelines.monitoring.page import Html, drawn, safe
+from lakehouse_ml.pipelines.monitoring.page import Head, Html, drawn, safe, whole_page
 from lakehouse_ml.pipelines.monitoring.params import Params
 from lakehouse_ml.pipelines.monitoring.tables import Tables
 
@@ -40,18 +39,15 @@ def report(
     """
     names = ("quality", "drift", "flow", "stages")
     drawings = {name: drawn(figure, f"plot-{name}") for name, figure in zip(names, figures, strict=True)}
-    template = Template(package_files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8"))
-    return template.substitute(
-        plotly=get_plotlyjs(),
-        title=safe(f"{use_case} · {params.environment}"),
-        subtitle=safe(f"as of {run.as_of:%Y-%m-%d %H:%M} UTC · run {run.run_id}"),
+    sections = Template(package_files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8"))
+    head = Head(
+        title=f"{use_case} · {params.environment}",
+        subtitle=f"as of {run.as_of:%Y-%m-%d %H:%M} UTC · run {run.run_id}",
         state=standing.state,
-        verdict=safe(verdict(standing)),
+        verdict=verdict(standing),
         tiles=headline_tiles(standing),
-        footer=_footer(params.environment),
-        **drawings,
-        **tables,
     )
+    return whole_page(head, Html(sections.substitute(**drawings, **tables)), _footer(params.environment))
 
 
 def _footer(environment: str) -> Html:

@@ -1,0 +1,140 @@
+"""What became of an incident under a policy: when it was noticed, contained and over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from lakehouse_ml.incidents import FeedIncident, Poisoned, Resent
+from lakehouse_ml.pipelines.monitoring.lifecycle import CLOSED, OPENED
+from lakehouse_ml.replay.story import Story, Training
+
+# Alerts about an incident may come so long after its end.
+ECHO = timedelta(days=15)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """One incident under one policy. Moments are nows of steps, UTC; None: it did not happen.
+
+    Attributes:
+        incident: What went wrong.
+        noticed: First alert or decision about it.
+        noticed_by: The rule.
+        contained: From when on it could do no harm.
+        contained_by: What held it.
+        healed: When nothing of it was open any more.
+    """
+
+    incident: FeedIncident | Poisoned
+    noticed: datetime | None
+    noticed_by: str
+    contained: datetime | None
+    contained_by: str
+    healed: datetime | None
+
+
+def fates_of(
+    incidents: Sequence[FeedIncident | Poisoned], story: Story, files: pd.DataFrame, nows: Sequence[datetime]
+) -> list[Fate]:
+    """What became of each incident; a poisoned training is no reaction to the others, see :func:`fate_of`."""
+    poisons = [incident for incident in incidents if isinstance(incident, Poisoned)]
+    meddled = [poisoned_training(incident, story.trainings, nows) for incident in poisons]
+    sound = replace(story, trainings=[training for training in story.trainings if training not in meddled])
+    return [fate_of(incident, story if incident in poisons else sound, files, nows) for incident in incidents]
+
+
+def fate_of(
+    incident: FeedIncident | Poisoned, story: Story, files: pd.DataFrame, nows: Sequence[datetime]
+) -> Fate:
+    """What became of the incident.
+
+    Args:
+        incident: What went wrong.
+        story: The policy's record.
+        files: The data part's ``ops.ingestion_log``, times in UTC without zone.
+        nows: The steps' nows.
+    """
+    if isinstance(incident, Poisoned):
+        return _fate_of_poison(incident, story, nows)
+    if isinstance(incident, Resent):
+        return _fate_of_resent(incident, files, nows)
+    return _fate_of_data(incident, story, nows)
+
+
+def poisoned_training(
+    incident: Poisoned, trainings: Sequence[Training], nows: Sequence[datetime]
+) -> Training | None:
+    """The decision on the meddled model: the last one of its step."""
+    due = first_from(incident.start, nows)
+    return next((training for training in reversed(trainings) if training.as_of == due), None)
+
+
+def first_from(moment: datetime, nows: Sequence[datetime]) -> datetime | None:
+    """The first step that could know of the moment; None: the replay ended before."""
+    return next((now for now in nows if now >= moment), None)
+
+
+def _fate_of_poison(incident: Poisoned, story: Story, nows: Sequence[datetime]) -> Fate:
+    training = poisoned_training(incident, story.trainings, nows)
+    if training is None or training.decision != "refused":
+        return Fate(
+            incident, None, "", None, "nothing refused it" if training else "it was not reached", None
+        )
+    at = training.as_of
+    return Fate(incident, at, "promotion gate", at, f"refused: {training.reason}", at)
+
+
+def _fate_of_resent(incident: Resent, files: pd.DataFrame, nows: Sequence[datetime]) -> Fate:
+    start, end = (_naive(moment) for moment in (incident.start, incident.end))
+    mine = files["source"].isin(incident.sources) & files["period_start"].between(
+        start, end, inclusive="left"
+    )
+    again = files[mine & (files["lines"] > 0) & (files["duplicates"] == files["lines"])]
+    if again.empty:
+        return Fate(incident, None, "", None, "", None)
+    arrived = again["period_end"] + timedelta(days=1)
+    first, last = (first_from(_utc(moment), nows) for moment in (arrived.min(), arrived.max()))
+    words = (
+        f"{int(again['lines'].sum()):,} lines of {len(again)} files known as duplicates, none counted twice"
+    )
+    return Fate(incident, first, "ops.ingestion_log", first, words, last)
+
+
+def _fate_of_data(incident: FeedIncident, story: Story, nows: Sequence[datetime]) -> Fate:
+    alerts = alerts_about(incident, story.alerts)
+    healed = first_from(incident.end, nows) if alerts.empty else closing(alerts, story.alerts)
+    until = healed or nows[-1]
+    trained = [one for one in story.trainings if incident.start <= one.as_of <= until and one.version]
+    refused = [one for one in story.trainings if incident.start <= one.as_of <= until and not one.version]
+    opened = None if alerts.empty else _utc(alerts["as_of"].min())
+    rules = ", ".join(dict.fromkeys(alerts.sort_values("as_of")["rule"]))
+    if trained:
+        return Fate(
+            incident, opened, rules, None, f"version {trained[0].version} was promoted meanwhile", healed
+        )
+    words = "the gate refused what was trained meanwhile" if refused else "no model was trained meanwhile"
+    return Fate(incident, opened, rules, opened, words if opened else "", healed)
+
+
+def alerts_about(incident: FeedIncident, alerts: pd.DataFrame) -> pd.DataFrame:
+    """The openings of alerts that tell of the incident."""
+    during = alerts["as_of"].between(_naive(incident.start), _naive(incident.end + ECHO))
+    return alerts[(alerts["event"] == OPENED) & during & alerts["rule"].isin(incident.noticed_by)]
+
+
+def closing(opened: pd.DataFrame, alerts: pd.DataFrame) -> datetime | None:
+    """When the last of the opened alerts was closed; None: one is open still."""
+    closed = alerts[alerts["event"] == CLOSED].merge(
+        opened[["alert_id", "opened_at"]], on=["alert_id", "opened_at"]
+    )
+    return _utc(closed["as_of"].max()) if len(closed) == len(opened) else None
+
+
+def _utc(moment: pd.Timestamp) -> datetime:
+    return moment.tz_localize(UTC).to_pydatetime()
+
+
+def _naive(moment: datetime) -> pd.Timestamp:
+    return pd.Timestamp(moment).tz_convert(UTC).tz_localize(None)

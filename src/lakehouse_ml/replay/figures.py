@@ -1,0 +1,87 @@
+"""The comparison's figures as rows of text, for the page and for a terminal."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from lakehouse_ml.pipelines.monitoring.findings import RETRAIN
+from lakehouse_ml.pipelines.monitoring.lifecycle import OPENED
+from lakehouse_ml.replay.comparison import METRICS, Comparison
+from lakehouse_ml.replay.story import Story
+
+HEADINGS = (
+    "AP",
+    "minus never",
+    "AUC",
+    "Brier",
+    "Cost",
+    "Trained",
+    "Promoted",
+    "Refused",
+    "Alerts",
+    "Held back",
+)
+
+
+def policy_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """Policy and the columns of ``HEADINGS``, of every policy."""
+    for policy, story in comparison.stories.items():
+        values = [comparison.overall(policy, metric) for metric in METRICS]
+        precision, *others = (f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]" for row in values)
+        gap = values[0]
+        apart = f"{gap['difference']:+.4f} [{gap['difference_low']:+.4f}, {gap['difference_high']:+.4f}]"
+        yield policy, precision, apart if policy != "never" else "", *others, *_counts(story)
+
+
+def _counts(story: Story) -> tuple[str, ...]:
+    decisions = [training.decision for training in story.trainings]
+    alerts = story.alerts[(story.alerts["event"] == OPENED) & (story.alerts["rule"] != RETRAIN)]
+    counts = [
+        len(decisions),
+        *map(decisions.count, ("promoted", "refused")),
+        len(alerts),
+        len(story.held_back),
+    ]
+    return tuple(str(count) for count in counts)
+
+
+def fate_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """Incident, policy, damaged, noticed, contained and healed, of every incident under every policy."""
+    for place, incident in enumerate(comparison.incidents):
+        for policy, fates in comparison.fates.items():
+            fate = fates[place]
+            yield (
+                incident.name,
+                policy,
+                f"{incident.start:%m-%d} to {incident.end:%m-%d}",
+                _moment(fate.noticed, fate.noticed_by),
+                _moment(fate.contained, fate.contained_by),
+                _moment(fate.healed, ""),
+            )
+
+
+def _moment(at: datetime | None, by: str) -> str:
+    when = "not" if at is None else f"{at:%m-%d}"
+    return f"{when}: {by}" if by else when
+
+
+def policy_table(comparison: Comparison) -> Table:
+    """The policies for a terminal."""
+    return _plain("Policies, 95 % intervals by days", ("policy", *HEADINGS), policy_rows(comparison))
+
+
+def fate_table(comparison: Comparison) -> Table:
+    """The incidents for a terminal."""
+    names = ("incident", "policy", "damaged", "noticed", "contained", "healed")
+    return _plain("Incidents", names, fate_rows(comparison))
+
+
+def _plain(title: str, names: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    for name in names:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,93 @@
+"""The steps of a replay, and the record of those that are done: a file each, there in whole or not at all."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lakehouse_ml.lakehouse.run import Run
+
+
+class ReplayError(ValueError):
+    """The replay cannot be played as asked; the message names the value and the way out."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was played.
+
+    Attributes:
+        run_id: The run of the data part.
+        as_of: Its now, UTC.
+        input_versions: Delta version of every table of the data part, by ``<schema>.<table>``.
+        seconds: What the step took, wall clock.
+    """
+
+    run_id: str
+    as_of: datetime
+    input_versions: dict[str, int]
+    seconds: float
+
+    @property
+    def run(self) -> Run:
+        """The run as policies know it."""
+        sources = ("bronze.", "silver.")
+        versions = {name: at for name, at in self.input_versions.items() if name.startswith(sources)}
+        return Run(self.run_id, self.as_of, versions)
+
+
+def moments(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+    """The nows of a replay, UTC: the start, one after each step, and the end.
+
+    Raises:
+        ReplayError: The end does not lie after the start, or the step is no time.
+    """
+    if end <= start:
+        raise ReplayError(f"--to must lie after --from, but from={start:%Y-%m-%d} and to={end:%Y-%m-%d}")
+    if step <= timedelta(0):
+        raise ReplayError(f"--step must be longer than nothing, is {step}")
+    count = -((start - end) // step)
+    return [min(start + number * step, end) for number in range(count + 1)]
+
+
+class StepRecords:
+    """The steps that are done, of the data part or of a policy.
+
+    Args:
+        folder: One JSON file for each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, as_of: datetime) -> Step | None:
+        """The step; None: it is not done."""
+        file = self._file(as_of)
+        return read_step(file) if file.is_file() else None
+
+    def add(self, step: Step) -> None:
+        """Remember a step as done."""
+        write_step(self._file(step.as_of), step)
+
+    def all(self) -> list[Step]:
+        """The steps that are done, oldest first."""
+        return [read_step(file) for file in sorted(self.folder.glob("*.json"))]
+
+    def _file(self, as_of: datetime) -> Path:
+        return self.folder / f"{as_of:%Y-%m-%dT%H%M}.json"
+
+
+def read_step(file: Path) -> Step:
+    """A step from its file."""
+    read: dict[str, Any] = json.loads(file.read_text())
+    return Step(**{**read, "as_of": datetime.fromisoformat(read["as_of"])})
+
+
+def write_step(file: Path, step: Step) -> None:
+    """A step to its file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    half = file.with_suffix(".half")
+    half.write_text(json.dumps({**asdict(step), "as_of": step.as_of.isoformat()}, indent=1, sort_keys=True))
+    os.replace(half, file)

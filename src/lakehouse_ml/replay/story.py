@@ -1,0 +1,100 @@
+"""What a policy left on record: its predictions beside the truth, its alerts, trainings and decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from kedro.framework.context import KedroContext
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse_ml.lakehouse.labelled import latest_labels
+from lakehouse_ml.ledger import DECIDED, Entry
+from lakehouse_ml.replay.steps import Step
+from lakehouse_ml.replay.world import World
+from lakehouse_ml.use_case import UseCase
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that the gate decided on.
+
+    Attributes:
+        as_of: The step's now, UTC.
+        decision: ``promoted``, ``refused`` or ``awaiting_approval``.
+        version: Version in the registry; None: refused.
+        reason: The rules that failed, with their values; empty when promoted.
+    """
+
+    as_of: datetime
+    decision: str
+    version: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """One policy's replay.
+
+    Attributes:
+        policy: Name of the policy.
+        steps: Its steps, oldest first.
+        scored: One row per prediction of a champion whose truth is known: key, predict_date, score, decision, label.
+        alerts: Rows of ``ops.alerts``, times in UTC without zone.
+        trainings: Decisions of the gate, oldest first.
+        held_back: Nows at which the controller held a training back, with what did.
+    """
+
+    policy: str
+    steps: Sequence[Step]
+    scored: pd.DataFrame
+    alerts: pd.DataFrame
+    trainings: Sequence[Training]
+    held_back: Mapping[datetime, tuple[str, ...]]
+
+
+def read_story(world: World, policy: str, nows: Sequence[datetime], use_case: UseCase) -> Story | None:
+    """What the policy left; None: it was not played to the end."""
+    steps = [step for step in world.done(policy).all() if step.as_of in nows]
+    if [step.as_of for step in steps] != list(nows):
+        return None
+    with world.opened(policy) as (_, context):
+        return _read(context, policy, steps, use_case)
+
+
+def _read(context: KedroContext, policy: str, steps: Sequence[Step], use_case: UseCase) -> Story:
+    catalog, end = context.catalog, steps[-1].as_of
+    decided = catalog.load("ops_retrain_decisions").where("outcome = 'held_back'")
+    held = decided.select(F.unix_seconds("as_of").alias("at"), "held_back_by").toPandas()
+    alerts = catalog.load("ops_alerts").where(F.col("as_of") <= F.lit(end)).orderBy("as_of", "sequence")
+    entries = catalog.load("promotion_ledger").state().entries
+    return Story(
+        policy,
+        steps,
+        _scored(catalog.load("ml_predictions"), catalog.load("gold_labels"), steps, use_case.labels.column),
+        alerts.toPandas(),
+        [_training(entry) for entry in entries if entry.event == DECIDED],
+        {
+            pd.Timestamp(at, unit="s", tz="UTC").to_pydatetime(): tuple(by)
+            for at, by in held.itertuples(index=False)
+        },
+    )
+
+
+def _scored(predictions: DataFrame, labels: DataFrame, steps: Sequence[Step], label: str) -> pd.DataFrame:
+    first, end = steps[0].as_of, steps[-1].as_of
+    champions = predictions.where("role = 'champion'").where(F.col("predict_at") > F.lit(first))
+    truth = latest_labels(labels, end).where(F.col(label).isNotNull())
+    return (
+        champions.where(F.col("predict_at") <= F.lit(end))
+        .join(truth.select("key", F.col(label).alias("label")), "key")
+        .select("key", "predict_date", "score", "decision", "label")
+        .orderBy("predict_date", "key")
+        .toPandas()
+    )
+
+
+def _training(entry: Entry) -> Training:
+    failed = [reason for reason in entry.reasons if "FAILED" in reason and not reason.startswith("elected")]
+    return Training(entry.as_of, entry.decision, entry.model_version, "; ".join(failed))

@@ -1,0 +1,62 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehouse_ml.replay.steps import ReplayError, Step, StepRecords, moments
+
+START = datetime(2013, 4, 1, tzinfo=UTC)
+WEEK = timedelta(days=7)
+STEP = Step("20130401T0000-1", START, {"silver.movements": 3, "gold.features": 2, "ops.runs": 1}, 12.5)
+
+
+def test_a_replay_ends_where_it_was_asked_to_whether_or_not_a_step_ends_there() -> None:
+    assert moments(START, START + timedelta(days=15), WEEK) == [
+        START,
+        START + WEEK,
+        START + 2 * WEEK,
+        START + timedelta(days=15),
+    ]
+
+
+@given(st.timedeltas(timedelta(minutes=1), timedelta(days=400)), st.timedeltas(timedelta(hours=6), 3 * WEEK))
+def test_steps_go_on_from_the_start_to_the_end_and_none_is_longer_than_asked(
+    span: timedelta, step: timedelta
+) -> None:
+    nows = moments(START, START + span, step)
+    gaps = [later - now for now, later in pairwise(nows)]
+    assert (nows[0], nows[-1]) == (START, START + span)
+    assert all(gap == step for gap in gaps[:-1])
+    assert timedelta(0) < gaps[-1] <= step
+
+
+@pytest.mark.parametrize(
+    ("end", "step", "words"), [(START, WEEK, "--to must lie after"), (START + WEEK, timedelta(0), "--step")]
+)
+def test_a_replay_without_steps_is_refused(end: datetime, step: timedelta, words: str) -> None:
+    with pytest.raises(ReplayError, match=words):
+        moments(START, end, step)
+
+
+def test_a_step_on_record_is_found_again_and_another_is_not(tmp_path: Path) -> None:
+    records = StepRecords(tmp_path / "steps")
+    assert records.find(START) is None
+    assert records.all() == []
+    records.add(STEP)
+    assert records.find(START) == STEP
+    assert records.find(START + WEEK) is None
+    assert [step.as_of for step in records.all()] == [START]
+
+
+def test_a_record_that_a_kill_left_half_written_is_none(tmp_path: Path) -> None:
+    (tmp_path / "2013-04-01T0000.half").write_text('{"run_id": "2013')
+    assert StepRecords(tmp_path).find(START) is None
+    assert StepRecords(tmp_path).all() == []
+
+
+def test_a_policys_run_names_the_versions_of_bronze_and_silver_alone() -> None:
+    assert STEP.run.versions == {"silver.movements": 3}
+    assert (STEP.run.run_id, STEP.run.as_of) == ("20130401T0000-1", START)

@@ -1,0 +1,66 @@
+"""`kedro replay`: what it says when it cannot, before anything is played."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import ProjectMetadata, bootstrap_project
+
+from lakehouse_ml.cli import cli
+from lakehouse_ml.cli.replaying import replay_folder
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectMetadata:
+    monkeypatch.delenv("KEDRO_ENV", raising=False)
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
+    return bootstrap_project(PROJECT)._replace(project_path=tmp_path)
+
+
+def replay(project: ProjectMetadata, *options: str) -> Result:
+    times = () if "--from" in options else ("--from", "2013-04-01", "--to", "2013-05-01")
+    return CliRunner().invoke(cli, ["replay", *times, *options], obj=project)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--from", "2013-05-01", "--to", "2013-04-01"), "--to must lie after --from"),
+        (("--step", "a week"), "'a week' is no length of time; give e.g. 7d or 12h"),
+        (("--step", "0d"), "--step must be longer than nothing"),
+        (("--policy", "sometimes"), "'never', 'monthly', 'triggered'"),
+        (("--incidents", "nowhere.yml"), "does not exist"),
+        (("--env", "nope"), "no environment 'nope'"),
+    ],
+)
+def test_what_cannot_be_played_is_one_sentence_and_no_trace(
+    project: ProjectMetadata, options: tuple[str, ...], words: str
+) -> None:
+    result = replay(project, *options)
+    assert result.exit_code != 0
+    assert words in result.output
+    assert "Traceback" not in result.output
+    assert not (project.project_path / "data").exists()
+
+
+def test_a_mistake_in_the_file_of_incidents_is_named(project: ProjectMetadata) -> None:
+    file = project.project_path / "incidents.yml"
+    file.write_text("[{name: flood, kind: flood, from: 2013-05-01, until: 2013-05-02}]")
+    result = replay(project, "--incidents", str(file))
+    assert result.exit_code != 0
+    assert "'flood' found using 'kind' does not match any of the expected tags" in result.output
+
+
+def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
+    from lakehouse_ml.incidents import read_incidents
+
+    kinds = [one.kind for one in read_incidents((PROJECT / "conf/replay/incidents.yml").read_text())]
+    assert kinds == ["silent", "renamed", "poisoned", "resent", "scaled"]
+
+
+def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
+    folders = {env: replay_folder(project.project_path, env) for env in ("dev", "staging")}
+    assert folders == {env: project.project_path / "data/replay" / env for env in folders}
