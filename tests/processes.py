@@ -66,7 +66,7 @@ def start_run(project: Path, *arguments: str, env: str = "test") -> "subprocess.
 def finish(run: "subprocess.Popen[str]") -> str:
     """Wait for a run to succeed; its output."""
     output, _ = run.communicate(timeout=900)
-    assert run.returncode == 0, output[-6000:]
+    assert run.returncode == 0, output[-20000:]
     return output
 
 

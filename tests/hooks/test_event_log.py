@@ -2,7 +2,7 @@ import json
 
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
-from kedro.io import MemoryDataset
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
@@ -94,3 +94,22 @@ def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(
         "error": "ValueError",
         "text": "numbers: too few, are 2",
     }
+
+
+class UnreadableError(Exception):
+    """An error of an engine that is gone, which cannot tell its own text."""
+
+    def __str__(self) -> str:
+        raise ConnectionRefusedError("no engine")
+
+
+@pytest.mark.parametrize("error", [UnreadableError(), ValueError("no rows")])
+def test_what_cannot_be_recorded_does_not_hide_why_the_run_failed(error, monkeypatch, caplog):
+    def no_session():
+        raise ConnectionRefusedError("no engine")
+
+    monkeypatch.setattr("lakehouse_ml.hooks.event_log.get_spark", no_session)
+    hooks = EventLogHooks()
+    hooks.before_pipeline_run({"env": "test"}, DataCatalog())
+    hooks.on_pipeline_error(error, {"pipeline_names": ["daily"]})
+    assert "ops.event_log has no record of this failure: ConnectionRefusedError" in caplog.text

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from kedro.pipeline.node import Node
 
 from lakehouse_ml.datasets import DeltaTable, RunLog
 from lakehouse_ml.datasets.session import get_spark
+
+logger = logging.getLogger(__name__)
 
 _ORIGIN = "origin struct<run_id:string,pipeline_name:string,flow_name:string,dataset_name:string,environment:string>"
 _EVENT = (
@@ -103,13 +106,15 @@ class EventLogHooks:
     @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
         """Write the log of a run that failed, if it came as far as Spark."""
-        if self._catalog is not None:
-            details = {
-                "pipelines": _pipelines(run_params),
-                "error": type(error).__name__,
-                "text": str(error)[:2000],
-            }
+        if self._catalog is None:
+            return
+        try:
+            text = str(error)[:2000]
+            details = {"pipelines": _pipelines(run_params), "error": type(error).__name__, "text": text}
             self._write("ERROR", "run failed", details)
+        # Spark itself may be what failed, and then neither the table nor the error's own text is to be had.
+        except Exception as also:
+            logger.warning("ops.event_log has no record of this failure: %s", type(also).__name__)
 
     def _touch(self, node: Node) -> NodeTimes:
         now = time.monotonic()
