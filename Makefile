@@ -28,7 +28,7 @@ run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
 	$(BIN)/kedro run
 
-test: env lint unit spark prove-job ## Lint, types, import contracts, catalogs, all tests, and the job of one target
+test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
 
 # Two processes of tests fill two cores; threads of their own would only wait for each other.
 unit spark: export OMP_NUM_THREADS = 1

@@ -65,9 +65,11 @@ def test_python_works_under_an_executor_that_is_not_the_server(server: Server) -
 
 
 def test_the_loop_does_on_the_other_platform_what_it_does_on_a_laptop(server: Server) -> None:
-    """The tests of the toy use case, from landing files to a retraining, in a process without a JVM."""
+    """The tests of the toy use case, from landing files to the page of the second day, in a process without a JVM."""
     tests = ("-m", "pytest", "-p", "no:cacheprovider", "--remote", server.address, "tests/test_toy.py")
-    said = said_by(*tests, LAKEHOUSE_ML_PLATFORM="databricks")
+    # These run stages of the loop once more.
+    once = ("-k", "not after_a_kill and not ingested and not served")
+    said = said_by(*tests, *once, LAKEHOUSE_ML_PLATFORM="databricks")
     assert "passed" in said
     assert "skipped" not in said
 
