@@ -84,7 +84,7 @@ class Proof:
         globals_ = conf / "globals.yml"
         roots = {f"{root}_root": str(self.data / root) for root in ROOTS}
         globals_.write_text(yaml.safe_dump({**yaml.safe_load(globals_.read_text()), **roots}))
-        (conf / "spark.yml").write_text(yaml.safe_dump({**QUICK_TO_START, "spark.driver.memory": "3g"}))
+        (conf / "spark.yml").write_text(yaml.safe_dump({"spark.driver.memory": "3g"}))
         # Weeks of data instead of months, whatever the target.
         if self.target != "test":
             shutil.copy(ROOT / "conf/test/parameters.yml", conf / "parameters.yml")
