@@ -1,10 +1,12 @@
 import numpy as np
 import pandas as pd
+import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.pipeline_registry import register_pipelines
 from lakehouse_ml.pipelines import training
 from lakehouse_ml.replay.poison import inverted, poisoned
 
@@ -28,6 +30,12 @@ def test_the_poisoned_training_is_the_stage_with_one_node_more() -> None:
     assert {node.name for node in meddled.nodes} - {node.name for node in stage.nodes} == {"invert_labels"}
     assert len(meddled.nodes) == len(stage.nodes) + 1
     assert (meddled.inputs(), meddled.outputs()) == (stage.inputs(), stage.outputs())
+
+
+@pytest.mark.filterwarnings("error:Namespace")
+def test_the_node_more_belongs_to_the_stage() -> None:
+    meddled = poisoned(register_pipelines()["training"], 0.7, seed=1)
+    assert {node.namespace for node in meddled.nodes} == {"training"}
 
 
 def test_what_comes_after_the_rows_sees_the_inverted_labels() -> None:

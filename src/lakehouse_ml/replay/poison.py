@@ -20,7 +20,7 @@ def poisoned(training: Pipeline, share: float, seed: int) -> Pipeline:
     """
     rows = training.to_outputs(ROWS)
     invert = update_wrapper(partial(inverted, share=share, seed=seed), inverted)
-    meddled = Node(invert, SOUND, ROWS, name="invert_labels")
+    meddled = Node(invert, SOUND, ROWS, name="invert_labels", namespace=training.nodes[0].namespace)
     return Pipeline(rows, outputs={ROWS: SOUND}) + Pipeline([meddled]) + (training - rows)
 
 
