@@ -47,7 +47,7 @@ RULES = {
     },
     "ceilings": {"roc_auc": {"at_most": 0.9}, "calibration_error": {"at_most": 0.1}},
     "not_worse": {"cost": 0.02},
-    "slices": {"metric": "average_precision", "rows_min": 500, "margin": 0.03},
+    "slices": {"metric": "average_precision", "rows_min": 500, "days_min": 7, "margin": 0.03},
     "data": {
         "rejected_max": 0.05,
         "max_hours": {"timetable": 48.0, "movements": 30.0, "weather": 30.0},

@@ -152,6 +152,14 @@ def test_slices_split_the_rows_into_large_enough_groups(evaluations):
     assert value(evaluations, "challenger", "roc_auc", "baseline", "carrier", "UA")["low"] > 0
 
 
+def test_a_slice_of_few_days_is_drawn_from_these_days():
+    early = ROWS["predict_date"] <= sorted(ROWS["predict_date"].unique())[2]
+    found = evaluated(models(), ROWS.assign(carrier=ROWS["carrier"].where(~early, "of three days")))
+    row = value(found, "challenger", "average_precision", "baseline", "carrier", "of three days")
+    assert row["days"] == 3
+    assert row["low"] <= row["value"] <= row["high"]
+
+
 def test_rows_without_a_group_are_in_none():
     busy = [group for group in groups(ROWS, USE_CASE, 1) if group.slice == "is_busy"]
     assert sum(len(group.rows) for group in busy) == ROWS["backlog"].notna().sum()

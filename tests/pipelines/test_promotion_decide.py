@@ -225,6 +225,22 @@ def test_holdout_days_that_promoted_before_count_no_second_time(new_days, outcom
     assert failed(decision) == ({"enough_new_days"} if outcome == "refused" else set())
 
 
+def on_airport(m):
+    return (m.slice, m.slice_value, m.compared_to) == ("origin", "JFK", "champion") and m.role == "challenger"
+
+
+@pytest.mark.parametrize(
+    ("size", "outcome"), [({"rows": 499}, "promoted"), ({"days": 6}, "promoted"), ({}, "refused")]
+)
+def test_a_slice_that_falls_behind_has_a_say_from_enough_rows_and_days_on(size, outcome):
+    behind = changed(later_evidence(), on_airport, value=-0.2, low=-0.3, high=-0.1, **size)
+    decision = decide(behind, rules())
+    assert (decision.outcome, failed(decision)) == (
+        outcome,
+        {"slices_keep_up"} if outcome == "refused" else set(),
+    )
+
+
 @pytest.mark.parametrize("age_days", [8, -1], ids=["stale", "from the future"])
 def test_an_evaluation_of_another_time_is_refused(age_days):
     evidence = first_evidence()

@@ -24,7 +24,7 @@ class Training:
         as_of: The step's now, UTC.
         decision: ``promoted``, ``refused`` or ``awaiting_approval``.
         version: Version in the registry; None: refused.
-        reason: The rules that failed, with their values; empty when promoted.
+        reason: The rules that failed, each with its value; empty when promoted.
     """
 
     as_of: datetime
@@ -97,4 +97,9 @@ def _scored(predictions: DataFrame, labels: DataFrame, steps: Sequence[Step], la
 
 def _training(entry: Entry) -> Training:
     failed = [reason for reason in entry.reasons if "FAILED" in reason and not reason.startswith("elected")]
-    return Training(entry.as_of, entry.decision, entry.model_version, "; ".join(failed))
+    return Training(entry.as_of, entry.decision, entry.model_version, "; ".join(map(rule_and_value, failed)))
+
+
+def rule_and_value(reason: str) -> str:
+    """A verdict's reason without its interval and limit, which the ledger tells."""
+    return reason.removeprefix("FAILED ").partition(" [")[0].partition(" (must")[0]

@@ -1,6 +1,8 @@
 """Every metric of every model on the holdout and its slices, on the same draws of days."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +66,8 @@ def measure(
 ) -> list[Resampled]:
     """Every metric of every model, on the whole holdout and on each group of each slice.
 
-    All models and groups share the draws, so that differences are paired.
+    All models share a group's draws, so that differences are paired. A group is drawn from its own days: from those
+    of the whole holdout some draws would hold none of a group of few days, and its interval would be undefined.
 
     Args:
         holdout_rows: See ``holdout``.
@@ -75,7 +78,6 @@ def measure(
         use_case: Its slices and costs.
     """
     day = number_days(holdout_rows["predict_date"].to_numpy())
-    times = draw_days(day.max() + 1, params.draws, seed)
     label = holdout_rows["label"].to_numpy(dtype=bool)
     found = []
     for role, model in models.items():
@@ -83,12 +85,16 @@ def measure(
             label, scores[role].to_numpy(), day, model.threshold, model.training_rate, use_case.costs
         )
         for group in groups(holdout_rows, use_case, params.slice_rows_min):
-            found += _resampled(role, scored.take(group.rows), group, times)
+            found += _resampled(
+                role, scored.take(group.rows), group, partial(draw_days, draws=params.draws, seed=seed)
+            )
     return found
 
 
-def _resampled(role: str, scored: Scored, group: Group, times: Floats) -> list[Resampled]:
-    counts = (len(scored.label), int(scored.label.sum()), len(np.unique(scored.day)))
+def _resampled(role: str, rows: Scored, group: Group, draw: Callable[[int], Floats]) -> list[Resampled]:
+    scored = replace(rows, day=number_days(rows.day))
+    n_days = len(np.unique(rows.day))
+    times, counts = draw(n_days), (len(rows.label), int(rows.label.sum()), n_days)
     return [
         Resampled(role, group.slice, group.value, metric, *counts, resample(metric, scored, times))
         for metric in METRICS

@@ -59,7 +59,7 @@ def reference_of(evidence: Evidence, role: str) -> str | None:
 
 
 def slices_keep_up(evidence: Evidence, rules: PromotionRules, role: str) -> Verdict:
-    """No slice with enough rows surely falls behind the champion by more than the margin.
+    """No slice with enough rows and days surely falls behind the champion by more than the margin.
 
     Raises:
         ValueError: A difference is not defined on a slice, or no slice was measured.
@@ -68,15 +68,13 @@ def slices_keep_up(evidence: Evidence, rules: PromotionRules, role: str) -> Verd
     if other is None:
         return Verdict(name, True, f"not applied: {role} is compared to nothing")
     wanted = (role, other, limits.metric)
-    slices = [
-        m
-        for m in evidence.slices
-        if (m.role, m.compared_to, m.metric) == wanted and m.rows >= limits.rows_min
-    ]
+    enough = (m for m in evidence.slices if m.rows >= limits.rows_min and m.days >= limits.days_min)
+    slices = [m for m in enough if (m.role, m.compared_to, m.metric) == wanted]
     slices.sort(key=lambda m: (m.slice, m.slice_value))
     if not slices:
         raise ValueError(
-            f"no slice of {limits.rows_min} rows compares {role} with {other} by {limits.metric}"
+            f"no slice of {limits.rows_min} rows and {limits.days_min} days compares {role} with {other} by "
+            f"{limits.metric}"
         )
     behind = [m for m in slices if _difference(m) < -limits.margin and float(m.high or 0.0) < 0]
     worst = min(slices, key=_difference)

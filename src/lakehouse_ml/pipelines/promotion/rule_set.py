@@ -86,11 +86,13 @@ class SliceRules(_Rules):
     Attributes:
         metric: What is compared (higher is better).
         rows_min: Smaller slices have no say.
+        days_min: Nor has a slice of fewer days: what a few days draw is no interval.
         margin: A slice may fall behind by this much; and by more, as long as that may be luck.
     """
 
     metric: str = Field(min_length=1)
     rows_min: int = Field(gt=0)
+    days_min: int = Field(gt=1)
     margin: float = Field(ge=0)
 
 
