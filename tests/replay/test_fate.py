@@ -65,7 +65,13 @@ def test_it_is_contained_when_the_gate_refused_what_did() -> None:
 def test_it_is_not_contained_when_a_model_that_learned_from_it_was_promoted() -> None:
     found = fate(SILENT, alerts(NOTICED), training("2013-05-06", "2"))
     assert (found.contained, found.contained_by) == (None, "version 2 was promoted meanwhile")
-    assert fate(SILENT, alerts(NOTICED), training("2013-05-20", "2")).contained is not None
+
+
+def test_a_training_that_waited_for_the_last_alert_to_close_did_not_learn_meanwhile() -> None:
+    assert fate(SILENT, alerts(NOTICED), training("2013-05-13", "2")).contained == day("2013-05-06")
+    assert (
+        fate(SCALED, alerts(), training("2013-06-17", "2")).contained_by == "version 2 was promoted meanwhile"
+    )
 
 
 def test_a_poisoned_model_is_held_by_the_gate() -> None:

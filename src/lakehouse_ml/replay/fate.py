@@ -105,17 +105,25 @@ def _fate_of_resent(incident: Resent, files: pd.DataFrame, nows: Sequence[dateti
 def _fate_of_data(incident: FeedIncident, story: Story, nows: Sequence[datetime]) -> Fate:
     alerts = alerts_about(incident, story.alerts)
     healed = first_from(incident.end, nows) if alerts.empty else closing(alerts, story.alerts)
-    until = healed or nows[-1]
-    trained = [one for one in story.trainings if incident.start <= one.as_of <= until and one.version]
-    refused = [one for one in story.trainings if incident.start <= one.as_of <= until and not one.version]
+    meanwhile = [one for one in story.trainings if _is_meanwhile(one.as_of, incident, healed, alerts)]
+    trained = [one for one in meanwhile if one.version]
     opened = None if alerts.empty else _utc(alerts["as_of"].min())
     rules = ", ".join(dict.fromkeys(alerts.sort_values("as_of")["rule"]))
     if trained:
         return Fate(
             incident, opened, rules, None, f"version {trained[0].version} was promoted meanwhile", healed
         )
-    words = "the gate refused what was trained meanwhile" if refused else "no model was trained meanwhile"
+    words = "the gate refused what was trained meanwhile" if meanwhile else "no model was trained meanwhile"
     return Fate(incident, opened, rules, opened, words if opened else "", healed)
+
+
+def _is_meanwhile(
+    at: datetime, incident: FeedIncident, healed: datetime | None, alerts: pd.DataFrame
+) -> bool:
+    if at < incident.start or healed is None:
+        return at >= incident.start
+    # A training in the step that closes the last alert is one that waited for it; without alerts, nothing waited.
+    return at <= healed if alerts.empty else at < healed
 
 
 def alerts_about(incident: FeedIncident, alerts: pd.DataFrame) -> pd.DataFrame:
