@@ -19,7 +19,7 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint workflows unit spark prove-job chaos bench power replay scan audit release deploy pins clean
+.PHONY: help run test java env jars lint workflows unit spark loops prove-job chaos bench power replay scan audit release deploy pins clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -28,16 +28,19 @@ run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
 	$(BIN)/kedro run
 
-test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests
+test: env lint unit spark ## Lint, types, import contracts, catalogs, and all tests but those of minutes
 
 # Two processes of tests fill two cores; threads of their own would only wait for each other.
-unit spark: export OMP_NUM_THREADS = 1
+unit spark loops: export OMP_NUM_THREADS = 1
 
 unit: env ## The tests that need no Spark, no MLflow store and no process of their own
-	$(BIN)/python -m pytest -m "not spark and not slow" --numprocesses 2 --dist loadfile --junitxml build/tests/unit.xml
+	$(BIN)/python -m pytest -m "not (spark or slow or loop)" --numprocesses 2 --dist loadfile --junitxml build/tests/unit.xml
 
 spark: env ## The others; each of the two processes has one Spark session for all its tests
-	$(BIN)/python -m pytest -m "spark or slow" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
+	$(BIN)/python -m pytest -m "(spark or slow) and not loop" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
+
+loops: env ## The tests of minutes: the whole loop as a user starts it, over Spark Connect, replayed, and killed
+	$(BIN)/python -m pytest -m loop --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/loops.xml
 
 lint: env workflows
 	$(BIN)/ruff check .

@@ -24,7 +24,9 @@ def small_spark(warehouse: Path) -> dict[str, str]:
     """The real settings of Spark, but so that two sessions fit beside a whole run of its own."""
     conf = yaml.safe_load((ROOT / "conf/base/spark.yml").read_text())
     small = {"spark.driver.memory": "3g", "spark.sql.shuffle.partitions": "2"}
-    return {**conf, **QUICK_TO_START, **small, "spark.sql.warehouse.dir": str(warehouse)}
+    # A session of all tests lives long enough for the real compiler.
+    compiler = {"spark.driver.extraJavaOptions": conf["spark.driver.extraJavaOptions"]}
+    return {**conf, **QUICK_TO_START, **compiler, **small, "spark.sql.warehouse.dir": str(warehouse)}
 
 
 def project_at(folder: Path, spark: Mapping[str, str | None] | None = None) -> Path:

@@ -25,7 +25,7 @@ TABLES = (
     "ops.ingestion_log",
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.loop
 
 
 def landed(folder: Path) -> Path:

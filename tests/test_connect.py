@@ -17,7 +17,7 @@ from connect_server import Server, connect_server
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
 from processes import ROOT, finish, project_at, small_spark, start_run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.loop
 
 # One executor with one core and 1,024 MB.
 CLUSTER = "local-cluster[1,1,1024]"

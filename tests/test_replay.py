@@ -48,6 +48,9 @@ DECIDED = (
 )
 
 
+pytestmark = pytest.mark.loop
+
+
 @pytest.fixture(scope="module")
 def shop() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

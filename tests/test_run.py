@@ -26,7 +26,7 @@ NEXT = pd.Timestamp("2013-02-25", tz="UTC")
 # An ordinary day; see the design's budget of commits.
 MOST_COMMITS = 20
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.loop
 
 
 def land(project: Path, until: pd.Timestamp) -> None:

@@ -13,7 +13,7 @@ GITHUB = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.yml"))
 AZURE = [ROOT / "azure-pipelines.yml", *sorted((ROOT / ".azure").glob("*.yml"))]
 PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
-TARGETS = {"lint", "unit", "spark", "prove-job", "scan", "audit", "release", "deploy"}
+TARGETS = {"lint", "unit", "spark", "loops", "prove-job", "scan", "audit", "release", "deploy"}
 # The job's own, which end with it.
 TOKENS = {"github.token", "System.AccessToken"}
 
