@@ -14,6 +14,8 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 REFERENCE = "dev"

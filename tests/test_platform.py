@@ -15,6 +15,8 @@ from lakehouse_ml.hooks.session import lock_folder
 from lakehouse_ml.platform import PLATFORM_VARIABLE, platform
 from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 ENVIRONMENTS = sorted(path.parent.name for path in CONF.glob("*/globals.yml") if path.parent.name != "base")

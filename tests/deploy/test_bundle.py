@@ -25,6 +25,8 @@ from lakehouse_ml.deploy.whole import TYPES, check_whole, differences
 from lakehouse_ml.pipeline_registry import STAGES
 from processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("dev", "test", "staging", "prod")
 SHARED = TARGETS[1:]
 GIVEN = {

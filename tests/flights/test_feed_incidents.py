@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from lakehouse_ml.flights.feed import Damage, FeedError, Incidents, Mess, Window, publish
 from lakehouse_ml.incidents import read_incidents
 
+pytestmark = pytest.mark.slow
+
 START, END = pd.Timestamp("2012-12-30", tz="UTC"), pd.Timestamp("2013-03-20", tz="UTC")
 WHEN = "from: 2013-03-08, until: 2013-03-11"
 SILENT = f"[{{name: silence, kind: silent, source: weather, {WHEN}}}]"

@@ -13,6 +13,8 @@ from lakehouse_ml.flights.feed.messy import EFFECTS, IMPOSSIBLE, damaged_line
 from lakehouse_ml.flights.sources import SOURCES
 from lakehouse_ml.lakehouse.sources import record_fields
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {contract.name: contract for contract in SOURCES}
 START, END = pd.Timestamp("2012-12-30", tz="UTC"), pd.Timestamp("2013-03-27", tz="UTC")
 RATES = Rates(0.03, 0.03, 0.03, 0.03, 0.05, 0.05, 0.06, late_file=0.25, odd_file_days=4)

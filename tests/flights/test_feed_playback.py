@@ -25,6 +25,8 @@ from lakehouse_ml.flights.feed import (
 )
 from lakehouse_ml.flights.feed.files import instant, json_lines, zipped
 
+pytestmark = pytest.mark.slow
+
 START, END = pd.Timestamp("2012-12-30", tz="UTC"), pd.Timestamp("2013-03-25", tz="UTC")
 LATER = pd.Timestamp("2013-03-03", tz="UTC")
 BUSY = Mess(5, Rates(0.02, 0.02, 0.02, 0.02, 0.05, 0.05, 0.05, late_file=0.3, odd_file_days=3))

@@ -14,6 +14,8 @@ from lakehouse_ml.flights.feed.records import (
 from lakehouse_ml.flights.sources import SOURCES
 from lakehouse_ml.lakehouse.sources import record_fields
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {contract.name: contract for contract in SOURCES}
 
 

@@ -16,6 +16,8 @@ from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.steps import ReplayError
 from lakehouse_ml.replay.world import DATA, ROOTS, World, build_world
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STAGES = ("training", "evaluation", "promotion", "inference", "monitoring")
 

@@ -200,7 +200,9 @@ def outcome_of(reports: Sequence[Path]) -> Outcome:
         ReleaseError: There is none, one is missing or cannot be read, a test failed, or none ran.
     """
     if not reports:
-        raise ReleaseError("a release needs the reports of its tests: `make test loops` writes them to build/tests")
+        raise ReleaseError(
+            "a release needs the reports of its tests: `make test loops` writes them to build/tests"
+        )
     suites = [suite.attrib for report in reports for suite in _suites(report)]
     count = {
         key: sum(int(suite.get(key, 0)) for suite in suites)
