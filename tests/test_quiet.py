@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lakehouse_ml.quiet import NOISE, is_news
+from lakehouse_ml.quiet import NOISE, NOISY, is_news, quiet
 
 
 def record(message: str) -> logging.LogRecord:
@@ -14,6 +14,13 @@ def record(message: str) -> logging.LogRecord:
 @pytest.mark.parametrize("noise", NOISE)
 def test_what_is_said_at_every_start_is_no_news(noise):
     assert not is_news(record(f"some/file.py:1: UserWarning: {noise} and so on"))
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_a_noisy_logger_lets_news_through_and_nothing_else(name):
+    quiet()
+    assert not logging.getLogger(name).filter(record(f"{NOISE[-1]} during partial pipeline runs"))
+    assert logging.getLogger(name).filter(record("the disk is nearly full"))
 
 
 def test_any_other_warning_is_news():
