@@ -83,7 +83,7 @@ bench: env ## Compare a day on nine months of history with one on four, and serv
 	$(BIN)/python tests/bench_replay.py
 
 replay: env ## Play April to December again under each retraining policy, with incidents; goes on where it was stopped
-	$(BIN)/kedro replay --from 2013-04-01 --to 2014-01-01 --step 7d --incidents conf/replay/incidents.yml
+	$(BIN)/kedro replay --from 2013-04-01 --to 2013-12-30 --step 7d --incidents conf/replay/incidents.yml
 
 power: env ## Measure the monitor's false alarms and power on the lakehouse's days
 	$(BIN)/python tests/power.py

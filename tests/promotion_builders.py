@@ -52,6 +52,7 @@ RULES = {
         "rejected_max": 0.05,
         "max_hours": {"timetable": 48.0, "movements": 30.0, "weather": 30.0},
         "alert_days": 7,
+        "answered_by_training": ["unseen_category", "source_missing", "values_went_missing"],
     },
     "artefact": {
         "size_mb_max": 500.0,
@@ -69,6 +70,7 @@ DATA = DataRecord(
     quarantined=10,
     unbalanced=(),
     rejected_files=(),
+    open_alerts=(),
     newest=tuple((source, AS_OF) for source in ("movements", "timetable", "weather")),
 )
 PROBE = Probe(inputs=FEATURES, size_mb=2.0, memory_mb=400.0, request_mb=0.1, latency_ms=50.0)

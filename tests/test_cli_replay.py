@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectMetadata:
 
 
 def replay(project: ProjectMetadata, *options: str) -> Result:
-    times = () if "--from" in options else ("--from", "2013-04-01", "--to", "2013-05-01")
+    times = () if "--from" in options else ("--from", "2013-04-01", "--to", "2013-04-29")
     return CliRunner().invoke(cli, ["replay", *times, *options], obj=project)
 
 

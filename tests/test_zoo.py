@@ -313,6 +313,10 @@ EVIDENCES: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "no_open_data_alert",
         data_with(rejected_files=("movements/2013-09-30.jsonl.gz",)),
     ),
+    "labels that are still missing": (
+        "no_open_data_alert",
+        data_with(open_alerts=(("labels_late", "outcomes"),)),
+    ),
     "below a floor of skill": (
         "floor_brier_skill",
         lambda: changed(first_evidence(), is_challenger("brier_skill"), value=-0.01),

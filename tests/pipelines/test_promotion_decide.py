@@ -399,3 +399,12 @@ def test_a_limit_never_allows_what_is_not_a_number():
     assert not Limit(at_least=0.0).allows(math.nan)
     assert Limit(at_least=0.5).allows(0.5)
     assert not Limit(above=0.5).allows(0.5)
+
+
+def test_an_alert_that_only_a_new_model_ends_holds_none_back():
+    evidence = first_evidence()
+    told = (("unseen_category", "schedule"),)
+    answered = replace(evidence, data=replace(evidence.data, open_alerts=told))
+    assert decide(answered, rules()).outcome == "promoted"
+    broken = replace(evidence, data=replace(evidence.data, open_alerts=(*told, ("labels_late", "outcomes"))))
+    assert failed(decide(broken, rules())) == {"no_open_data_alert"}

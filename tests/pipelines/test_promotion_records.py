@@ -64,9 +64,22 @@ def file(name: str, day: int, counts=(10, 10, 0, 0), status: str = "ok", sequenc
     return (f"{name}/{end:%Y-%m-%d}.jsonl.gz", name, end - timedelta(days=1), end, *counts, status, sequence)
 
 
+ALERTS = (
+    "alert_id string, sequence int, event string, rule string, subject string, about string, as_of timestamp"
+)
+
+
+def alert(event: str, sequence: int, at: datetime, rule: str = "labels_late", about: str = "data"):
+    return (rule, sequence, event, rule, "outcomes", about, at)
+
+
 @pytest.fixture(scope="module")
 def record(spark):
-    return lambda *files: record_data(spark.createDataFrame(list(files), LOG), NOTHING, RUN, rules()).data
+    def recorded(*files, alerts=()):
+        log, told = spark.createDataFrame(list(files), LOG), spark.createDataFrame(list(alerts), ALERTS)
+        return record_data(log, told, NOTHING, RUN, rules()).data
+
+    return recorded
 
 
 def test_adds_up_lines_and_tells_the_newest_data_of_every_source(record):
@@ -97,3 +110,24 @@ def test_only_files_of_the_last_days_that_are_still_rejected_are_open_alerts(rec
 
 def test_what_came_in_after_the_runs_now_does_not_count(record):
     assert record(file("weather", 29), file("weather", 2, month=10)).files == 1
+
+
+def test_an_alert_about_the_data_is_open_until_it_is_closed(record):
+    opened = alert("opened", 1, moment(20))
+    told = [opened, alert("repeated", 2, moment(27))]
+    assert record(file("weather", 29), alerts=told).open_alerts == (("labels_late", "outcomes"),)
+    assert record(file("weather", 29), alerts=[*told, alert("closed", 3, moment(28))]).open_alerts == ()
+
+
+def test_what_closes_after_the_runs_now_is_open_and_what_opens_then_is_not(record):
+    told = [
+        alert("opened", 1, moment(20)),
+        alert("closed", 2, moment(2, month=10)),
+        alert("opened", 1, moment(2, month=10), rule="stands_still"),
+    ]
+    assert record(file("weather", 29), alerts=told).open_alerts == (("labels_late", "outcomes"),)
+
+
+def test_an_alert_about_a_model_is_no_alert_about_the_data(record):
+    told = [alert("opened", 1, moment(20), rule="retrain", about="model")]
+    assert record(file("weather", 29), alerts=told).open_alerts == ()

@@ -13,24 +13,20 @@ WEEK = timedelta(days=7)
 STEP = Step("20130401T0000-1", START, {"silver.movements": 3, "gold.features": 2, "ops.runs": 1}, 12.5)
 
 
-def test_a_replay_ends_where_it_was_asked_to_whether_or_not_a_step_ends_there() -> None:
-    assert moments(START, START + timedelta(days=15), WEEK) == [
-        START,
-        START + WEEK,
-        START + 2 * WEEK,
-        START + timedelta(days=15),
-    ]
+@given(st.timedeltas(timedelta(hours=6), 3 * WEEK), st.integers(1, 60))
+def test_a_replay_goes_on_from_the_start_to_the_end_by_equal_steps(step: timedelta, count: int) -> None:
+    nows = moments(START, START + count * step, step)
+    assert (nows[0], nows[-1], len(nows)) == (START, START + count * step, count + 1)
+    assert {later - now for now, later in pairwise(nows)} == {step}
 
 
-@given(st.timedeltas(timedelta(minutes=1), timedelta(days=400)), st.timedeltas(timedelta(hours=6), 3 * WEEK))
-def test_steps_go_on_from_the_start_to_the_end_and_none_is_longer_than_asked(
-    span: timedelta, step: timedelta
-) -> None:
-    nows = moments(START, START + span, step)
-    gaps = [later - now for now, later in pairwise(nows)]
-    assert (nows[0], nows[-1]) == (START, START + span)
-    assert all(gap == step for gap in gaps[:-1])
-    assert timedelta(0) < gaps[-1] <= step
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(15, "give 2013-04-15T00:00 or 2013-04-22T00:00"), (3, "give 2013-04-08T00:00")],
+)
+def test_an_end_within_a_step_is_refused_with_those_that_fit(days: int, words: str) -> None:
+    with pytest.raises(ReplayError, match=f"2013-04-{1 + days:02}T00:00: {words}$"):
+        moments(START, START + timedelta(days=days), WEEK)
 
 
 @pytest.mark.parametrize(

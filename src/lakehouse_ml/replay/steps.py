@@ -39,17 +39,23 @@ class Step:
 
 
 def moments(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
-    """The nows of a replay, UTC: the start, one after each step, and the end.
+    """The nows of a replay, UTC: the start, and one after each step.
 
     Raises:
-        ReplayError: The end does not lie after the start, or the step is no time.
+        ReplayError: The end does not lie after the start by whole steps, or the step is no time. A shorter last step
+            would be in the way of those who play on.
     """
     if end <= start:
         raise ReplayError(f"--to must lie after --from, but from={start:%Y-%m-%d} and to={end:%Y-%m-%d}")
     if step <= timedelta(0):
         raise ReplayError(f"--step must be longer than nothing, is {step}")
-    count = -((start - end) // step)
-    return [min(start + number * step, end) for number in range(count + 1)]
+    count = (end - start) // step
+    if start + count * step != end:
+        ends = " or ".join(
+            f"{start + number * step:%Y-%m-%dT%H:%M}" for number in (count, count + 1) if number
+        )
+        raise ReplayError(f"--to must lie whole steps after --from, is {end:%Y-%m-%dT%H:%M}: give {ends}")
+    return [start + number * step for number in range(count + 1)]
 
 
 class StepRecords:

@@ -64,6 +64,7 @@ ALERTS = Contract(
         text("subject", "Table, feature, source or model version"),
         text("reason", "What was found, with values and limits"),
         text("evidence", "What makes it this alert and no other"),
+        Column("about", "string", "What is wrong", rule="about IN ('data', 'model', 'platform')"),
         text("owner", "Who acts"),
         Column("opened_at", "timestamp", "The now of the run that opened it", unit="UTC"),
         number("runs", "Runs that found it since then", "bigint", required=True),

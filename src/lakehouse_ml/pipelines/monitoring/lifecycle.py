@@ -116,7 +116,7 @@ def _by_id(alerts: pd.DataFrame) -> dict[str, Any]:
 def _row(event: str, found: Any | None, newest: Any | None, now: pd.Timestamp) -> dict[str, Any]:
     """The row but for the run; an alert that is gone is described as it was last."""
     told = newest if found is None else found
-    texts = ("alert_id", "rule", "severity", "subject", "reason", "evidence", "owner")
+    texts = ("alert_id", "rule", "severity", "subject", "reason", "evidence", "about", "owner")
     opened_at = now if event == OPENED or newest is None else newest.opened_at
     return {
         **{name: getattr(told, name) for name in texts},

@@ -33,9 +33,12 @@ def data_fresh(evidence: Evidence, rules: PromotionRules) -> Verdict:
 
 
 def no_open_data_alert(evidence: Evidence, rules: PromotionRules) -> Verdict:
-    """No file of the last days is still rejected as a whole."""
-    odd = evidence.data.rejected_files
-    return Verdict("no_open_data_alert", not odd, ", ".join(odd[:5]) or "every recent file could be read")
+    """No alert about the data is open that a new model does not answer, and no recent file is rejected as a whole."""
+    answered = rules.data.answered_by_training
+    alerts = [f"{rule} ({subject})" for rule, subject in evidence.data.open_alerts if rule not in answered]
+    odd = [*alerts[:5], *evidence.data.rejected_files[:5]]
+    clear = "no alert about the data is open, every recent file could be read"
+    return Verdict("no_open_data_alert", not odd, ", ".join(odd) or clear)
 
 
 DATA_RULES: tuple[Rule, ...] = (log_in_balance, few_rejected, data_fresh, no_open_data_alert)

@@ -129,7 +129,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class DataRecord:
-    """``ops.ingestion_log`` of what was known at the decision.
+    """``ops.ingestion_log`` and ``ops.alerts`` of what was known at the decision.
 
     Attributes:
         files: Files.
@@ -137,6 +137,7 @@ class DataRecord:
         quarantined: Rejected lines.
         unbalanced: Files whose lines do not add up.
         rejected_files: Files of the last days that are rejected as a whole.
+        open_alerts: Rule and subject of every open alert about the data.
         newest: Source, and end of its newest period with data (UTC).
     """
 
@@ -145,6 +146,7 @@ class DataRecord:
     quarantined: int
     unbalanced: tuple[str, ...]
     rejected_files: tuple[str, ...]
+    open_alerts: tuple[tuple[str, str], ...]
     newest: tuple[tuple[str, datetime], ...]
 
 

@@ -42,11 +42,14 @@ def declare_rows(candidates: dict[str, Any], entities: DataFrame, labels: DataFr
     return Declared(*counts)
 
 
-def record_data(log: DataFrame, declared: Declared, run: Run, rules: PromotionRules) -> Recorded:
-    """The rows that the holdout has, and what came in by the run's now.
+def record_data(
+    log: DataFrame, alerts: DataFrame, declared: Declared, run: Run, rules: PromotionRules
+) -> Recorded:
+    """The rows that the holdout has, what came in by the run's now, and what is wrong with it.
 
     Args:
         log: ``ops_ingestion_log``: the highest sequence of a file counts.
+        alerts: ``ops.alerts``: so does the highest sequence of an alert.
         declared: See :func:`declare_rows`.
         run: The deciding run.
         rules: ``params:promotion.rules``: how long a rejected file is an open alert.
@@ -55,7 +58,15 @@ def record_data(log: DataFrame, declared: Declared, run: Run, rules: PromotionRu
     known = log.where(F.col("period_end") <= F.lit(run.as_of))
     current = known.select("*", place.alias("_place")).where("_place = 1")
     since = run.as_of - timedelta(days=rules.data.alert_days)
-    return Recorded(declared, _added_up(_by_source(current, since).collect()))
+    found = _open_alerts(alerts.where(F.col("as_of") <= F.lit(run.as_of)))
+    return Recorded(declared, _added_up(_by_source(current, since).collect(), found))
+
+
+def _open_alerts(alerts: DataFrame) -> tuple[tuple[str, str], ...]:
+    newest = F.max_by(F.struct("event", "rule", "subject"), "sequence").alias("newest")
+    events = alerts.where("about = 'data'").groupBy("alert_id").agg(newest).select("newest.*")
+    rows = events.where("event != 'closed'").collect()
+    return tuple(sorted((row["rule"], row["subject"]) for row in rows))
 
 
 def _by_source(files: DataFrame, since: datetime) -> DataFrame:
@@ -73,7 +84,7 @@ def _by_source(files: DataFrame, since: datetime) -> DataFrame:
     )
 
 
-def _added_up(sources: Sequence[Row]) -> DataRecord:
+def _added_up(sources: Sequence[Row], open_alerts: tuple[tuple[str, str], ...]) -> DataRecord:
     ends = {row["source"]: row["newest"] for row in sources if row["newest"] is not None}
     return DataRecord(
         files=sum(row["files"] for row in sources),
@@ -81,5 +92,6 @@ def _added_up(sources: Sequence[Row]) -> DataRecord:
         quarantined=sum(row["quarantined"] for row in sources),
         unbalanced=tuple(sorted(file for row in sources for file in row["unbalanced"])),
         rejected_files=tuple(sorted(file for row in sources for file in row["rejected"])),
+        open_alerts=open_alerts,
         newest=tuple((name, datetime.fromtimestamp(end / 1e6, UTC)) for name, end in sorted(ends.items())),
     )

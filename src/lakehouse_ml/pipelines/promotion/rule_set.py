@@ -103,11 +103,14 @@ class DataRules(_Rules):
         rejected_max: Share of rejected lines.
         max_hours: Age of a source's newest data at the decision; a source that is not named is never late.
         alert_days: A file that is rejected as a whole is an open alert for so long.
+        answered_by_training: Rules of the monitor that compare with the champion's own training: what changed for good
+            is found until a new model knows it, so their alerts hold none back.
     """
 
     rejected_max: float = Field(gt=0, lt=1)
     max_hours: dict[str, float] = Field(min_length=1)
     alert_days: int = Field(gt=0)
+    answered_by_training: tuple[str, ...]
 
 
 class ArtefactRules(_Rules):
