@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
@@ -19,10 +20,13 @@ from pydantic import ValidationError
 from lakehouse_ml.cli import cli
 from lakehouse_ml.cli.bundle import CLOUDS, read_project
 from lakehouse_ml.deploy.bundle import Files, Project, bundle_files, write_bundle
+from lakehouse_ml.deploy.effective import effective
 from lakehouse_ml.deploy.resolve import resolve
+from lakehouse_ml.deploy.roles import Row
 from lakehouse_ml.deploy.values import BundleError, Values
 from lakehouse_ml.deploy.whole import TYPES, check_whole, differences
 from lakehouse_ml.pipeline_registry import STAGES
+from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 from processes import ROOT
 
 pytestmark = pytest.mark.slow
@@ -102,7 +106,7 @@ def test_every_resource_comes_back_whole_from_the_sdk(cloud: str, target: str, c
 @EVERYWHERE
 def test_nothing_is_left_that_only_the_generator_knows(cloud: str, target: str) -> None:
     left = set(re.findall(r"\$\{([^}]+)\}", yaml.safe_dump(deployed(cloud, target))))
-    later = ("resources.", "bundle.git.commit", "workspace.current_user.userName")
+    later = ("resources.", "bundle.git.commit", "workspace.current_user.")
     assert {reference for reference in left if not reference.startswith(later)} == set()
 
 
@@ -191,11 +195,9 @@ def test_shared_targets_have_a_folder_of_their_own_and_run_as_service_principals
     root = yaml.safe_load(files_of(cloud)["databricks.yml"])["targets"][target]
     assert root["mode"] == "production"
     assert root["workspace"]["root_path"].endswith("/${bundle.target}")
-    readers = {entry["service_principal_name"]: entry["level"] for entry in root["permissions"]}
     resources = deployed(cloud, target)
     ran_as = {name: job["run_as"]["service_principal_name"] for name, job in resources["jobs"].items()}
     assert ran_as["promote"] == GIVEN["promote_principal"] != ran_as["retrain"] != ran_as["daily"]
-    assert readers["${var.promote_principal}"] == "CAN_VIEW"
     assert resources["registered_models"]["late_arrival"]["owner"] == GIVEN["promote_principal"]
     assert "aliases" not in resources["registered_models"]["late_arrival"]
 
@@ -219,9 +221,123 @@ def test_each_release_has_a_folder_so_that_jobs_keep_the_wheel_they_run_on(cloud
 @ON_BOTH
 def test_a_personal_target_is_the_deployers_own(cloud: str) -> None:
     root = yaml.safe_load(files_of(cloud)["databricks.yml"])["targets"]["dev"]
-    assert (root["mode"], root["default"]) == ("development", True)
+    assert root["default"]
     assert "root_path" not in root["workspace"]
     assert not [job for job in root["resources"]["jobs"].values() if "run_as" in job]
+    named = {name: job["name"] for name, job in deployed(cloud, "dev")["jobs"].items()}
+    assert named["daily"] == "[dev ${workspace.current_user.short_name}] lakehouse_ml daily"
+    assert len({*named.values()}) == len(named)
+
+
+@EVERYWHERE
+def test_what_the_code_names_has_that_name_where_it_is_deployed(
+    cloud: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ML_PLATFORM", "databricks")
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=target, **CONFIG_LOADER_ARGS)
+    root, resources = yaml.safe_load(files_of(cloud)["databricks.yml"]), deployed(cloud, target)
+    # Both would rename experiments, models and schemas.
+    assert root["targets"][target].get("mode") != "development"
+    assert "name_prefix" not in root["targets"][target]["presets"]
+    experiment = resources["experiments"]["training"]["name"]
+    assert experiment == loader["mlflow"]["tracking"]["experiment"]["name"]
+    (model,) = resources["registered_models"].values()
+    registry = loader["catalog"]["model_registry"]
+    assert (
+        f"{model['catalog_name']}.ml.{model['name']}" == f"{registry['catalog']}.ml.{registry['model_name']}"
+    )
+    assert {name: schema["name"] for name, schema in resources["schemas"].items()} == {
+        name: name for name in resources["schemas"]
+    }
+
+
+@EVERYWHERE
+def test_only_staging_and_prod_start_by_themselves(cloud: str, target: str) -> None:
+    resources = deployed(cloud, target)
+    starts = [
+        job[start] for job in resources["jobs"].values() for start in ("trigger", "schedule") if start in job
+    ]
+    starts.append(resources["alerts"]["no_run"]["schedule"])
+    expected = "UNPAUSED" if target in ("staging", "prod") else "PAUSED"
+    assert [start["pause_status"] for start in starts] == [expected] * 3
+
+
+def test_a_preset_leaves_alone_what_says_so_itself() -> None:
+    jobs = {
+        "loud": {"schedule": {"pause_status": "UNPAUSED"}},
+        "silent": {"schedule": {"timezone_id": "UTC"}},
+        "started": {"name": "by hand"},
+    }
+    found = effective({"jobs": jobs}, {"presets": {"trigger_pause_status": "PAUSED"}})["jobs"]
+    assert found["loud"] == jobs["loud"]
+    assert found["silent"]["schedule"] == {"pause_status": "PAUSED", "timezone_id": "UTC"}
+    assert found["started"] == jobs["started"]
+
+
+def may(resource: dict[str, Any]) -> set[tuple[str, str]]:
+    """Who may do what with a resource."""
+    return {
+        (entry.get("group_name") or entry["service_principal_name"], entry["level"])
+        for entry in resource.get("permissions", ())
+    }
+
+
+def unlike_the_matrix(resources: dict[str, Any], target: str) -> list[str]:
+    """Resources with other permissions than the matrix of roles gives."""
+    roles = project().roles
+
+    def given(level_of: Callable[[Row], str | None]) -> set[tuple[str, str]]:
+        return {
+            (roles.roles[row.role].group or GIVEN[f"{row.role}_principal"], level)
+            for row in roles.rows(target)
+            if (level := level_of(row))
+        }
+
+    expected = {
+        **{f"jobs.{name}": given(lambda row, name=name: row.jobs.get(name)) for name in resources["jobs"]},
+        "experiments.training": given(lambda row: row.experiment),
+        "secret_scopes.lakehouse_ml": given(lambda row: row.secret_scope),
+        "alerts.no_run": set(),
+    }
+    found = {path: may(resources[path.split(".")[0]][path.split(".")[1]]) for path in expected}
+    return [path for path in expected if found[path] != expected[path]]
+
+
+@EVERYWHERE
+def test_permissions_are_those_of_the_matrix(cloud: str, target: str) -> None:
+    assert unlike_the_matrix(deployed(cloud, target), target) == []
+
+
+def test_permissions_of_a_target_would_open_the_secret_scope_and_are_found() -> None:
+    files = dict(files_of("aws"))
+    root = yaml.safe_load(files["databricks.yml"])
+    reader = {"level": "CAN_VIEW", "service_principal_name": "${var.retrain_principal}"}
+    root["targets"]["prod"]["permissions"] = [reader]
+    opened = resolve({**files, "databricks.yml": yaml.safe_dump(root)}, "prod", GIVEN)
+    assert (GIVEN["retrain_principal"], "READ") in may(opened["secret_scopes"]["lakehouse_ml"])
+    assert (GIVEN["retrain_principal"], "CAN_READ") not in may(opened["experiments"]["training"])
+    # Whom the matrix names keeps that level, and all others are let in.
+    kept = {"jobs.promote", "experiments.training"}
+    assert {*unlike_the_matrix(opened, "prod")} == {
+        *(f"jobs.{name}" for name in opened["jobs"]),
+        "secret_scopes.lakehouse_ml",
+        "alerts.no_run",
+    } - kept
+
+
+@EVERYWHERE
+def test_what_holds_data_or_models_is_never_taken_away(cloud: str, target: str) -> None:
+    resources = deployed(cloud, target)
+    for kind in ("schemas", "volumes", "registered_models"):
+        assert all(one["lifecycle"] == {"prevent_destroy": True} for one in resources[kind].values())
+
+
+@EVERYWHERE
+def test_the_trigger_waits_for_the_volume_that_it_watches(cloud: str, target: str) -> None:
+    resources = deployed(cloud, target)
+    url = resources["jobs"]["daily"]["trigger"]["file_arrival"]["url"]
+    assert url == f"/Volumes/{target}/bronze/${{resources.volumes.bronze_landing.name}}/"
+    assert resources["volumes"]["bronze_landing"]["name"] == "landing"
 
 
 def test_no_endpoint_is_made_by_the_bundle() -> None:
@@ -305,15 +421,14 @@ def test_a_cloud_that_is_not_described_is_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"targets": {"prod": {"mode": "production"}}}, "a production target has one"),
-        ({"targets": {"dev": {"mode": "development", "root_path": "/x"}}}, "the person's own"),
+        ({"targets": {"dev": {"mode": "development"}}}, "Extra inputs are not permitted"),
         ({"retries": 3}, "Extra inputs are not permitted"),
         (
             {"jobs": {"retrain": {"description": "d", "pipelines": ["training"], "then": "publish"}}},
             "publish",
         ),
         ({"jobs": {"daily": {"description": "d", "pipelines": []}}}, "at least 1 item"),
-        ({"targets": {"qa": {"mode": "development"}}}, "hosts: must name the targets, qa"),
+        ({"targets": {"qa": {}}}, "hosts: must name the targets, qa"),
     ],
 )
 def test_values_that_make_no_bundle_are_refused(changes: dict[str, Any], told: str) -> None:

@@ -13,7 +13,7 @@ from lakehouse_ml.deploy.graph import Pipelines, check_graph
 from lakehouse_ml.deploy.jobs import job_resource
 from lakehouse_ml.deploy.objects import ALERT, EXPERIMENT, Resources, catalog_objects, other_objects
 from lakehouse_ml.deploy.roles import Roles
-from lakehouse_ml.deploy.values import BundleError, Cloud, Values
+from lakehouse_ml.deploy.values import BundleError, Cloud, Target, Values, reference
 from lakehouse_ml.deploy.whole import check_whole
 
 ROOT_FILE, PINS_FILE = "databricks.yml", "requirements.txt"
@@ -106,8 +106,6 @@ def _root(project: Project, cloud: Cloud) -> dict[str, Any]:
             "include": [f"../../dist/conf-{values.package}.tar.gz"],
             "exclude": ["../../dist/*.whl"],
         },
-        # Names of schemas stand in the contracts, so no target may prefix them.
-        "experimental": {"skip_name_prefix_for_schema": True},
         "variables": {
             **{name: {"description": text} for name, text in {**values.variables, **cloud.variables}.items()},
             "platform": {"description": "What the tasks run on", "default": "databricks"},
@@ -123,14 +121,17 @@ def _target(project: Project, cloud: Cloud, name: str) -> dict[str, Any]:
     target = project.values.targets[name]
     workspace = {"host": cloud.hosts[name]}
     if target.root_path is None:
+        # Without a mode: that of development renames the experiment and the model, whose names the code knows.
         own: dict[str, Any] = {"default": True, "workspace": workspace}
     else:
-        own = {
-            "workspace": {**workspace, "root_path": target.root_path, **_release_folders()},
-            "presets": {"trigger_pause_status": "PAUSED" if target.paused else "UNPAUSED"},
-            "permissions": _folder_permissions(project),
-        }
-    return {"mode": target.mode, **own, "resources": _access(project, cloud, name)}
+        place = {"root_path": target.root_path, **_release_folders()}
+        own = {"mode": "production", "workspace": {**workspace, **place}}
+    # No permissions: the platform would give them on every resource, the secret scope among them.
+    return {
+        **own,
+        "presets": {"trigger_pause_status": target.pause_status},
+        "resources": _target_resources(project, cloud, name),
+    }
 
 
 def _release_folders() -> dict[str, str]:
@@ -139,19 +140,11 @@ def _release_folders() -> dict[str, str]:
     return {"file_path": f"{folder}/files", "artifact_path": f"{folder}/artifacts"}
 
 
-def _folder_permissions(project: Project) -> list[dict[str, str]]:
-    """Whoever runs a job reads its wheel and configuration; nobody but deployment changes them."""
-    readers = sorted({project.roles.run_as[job] for job in project.values.jobs})
-    levels = {**dict.fromkeys(readers, "CAN_VIEW"), "deploy": "CAN_MANAGE"}
-    return [
-        {"level": level, "service_principal_name": principal_variable(role)} for role, level in levels.items()
-    ]
-
-
-def _access(project: Project, cloud: Cloud, target: str) -> dict[str, Resources]:
-    """Who runs, manages and reads what in a target, by type and name."""
+def _target_resources(project: Project, cloud: Cloud, target: str) -> dict[str, Resources]:
+    """Who runs, manages and reads what in a target, and what else is the target's own, by type and name."""
     values, given = project.values, bundle_access(project.roles, target)
-    jobs = {job: _present(given["jobs"][job]) for job in values.jobs}
+    own = values.targets[target]
+    jobs = {job: {**_name(values, own, target, job), **_present(given["jobs"][job])} for job in values.jobs}
     volumes = {name.replace(".", "_"): given["volumes"][name] for name in values.volumes}
     daily = _present({"run_as": given["jobs"]["daily"]["run_as"]})
     owner = {"owner": principal_variable("promote")} if "run_as" in jobs["promote"] else {}
@@ -163,8 +156,16 @@ def _access(project: Project, cloud: Cloud, target: str) -> dict[str, Resources]
         "registered_models": {project.model: owner},
         "experiments": {EXPERIMENT: given["experiment"]},
         "secret_scopes": {values.name: {**given["secret_scope"], **cloud.secret_backend}},
-        "alerts": {ALERT: daily},
+        # The preset does not reach alerts.
+        "alerts": {ALERT: {**daily, "schedule": {"pause_status": own.pause_status}}},
     }
+
+
+def _name(values: Values, target: Target, target_name: str, job: str) -> dict[str, str]:
+    """Several people deploy jobs of a personal target; all else in it is shared, and has the names that code knows."""
+    if target.root_path is not None:
+        return {}
+    return {"name": f"[{target_name} {reference('workspace.current_user.short_name')}] {values.name} {job}"}
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,11 +43,11 @@ def job_resource(values: Values, name: str, pipelines: Pipelines) -> Resource:
 
 
 def _start(job: Job) -> Resource:
+    """Without a status of its own: the target's preset counts only where the job says nothing."""
     if job.arrivals is not None:
-        return {"trigger": {"pause_status": "UNPAUSED", "file_arrival": job.arrivals.model_dump()}}
+        return {"trigger": {"file_arrival": job.arrivals.model_dump()}}
     if job.cron is not None:
-        schedule = {"quartz_cron_expression": job.cron, "timezone_id": "UTC", "pause_status": "UNPAUSED"}
-        return {"schedule": schedule}
+        return {"schedule": {"quartz_cron_expression": job.cron, "timezone_id": "UTC"}}
     return {}
 
 

@@ -9,6 +9,9 @@ CATALOG = "${bundle.target}"
 STORAGE = "${var.storage_root}"
 EXPERIMENT, ALERT = "training", "no_run"
 
+# What holds data or models is never taken away by a deployment.
+KEPT = {"lifecycle": {"prevent_destroy": True}}
+
 Resources = dict[str, dict[str, Any]]
 
 
@@ -21,7 +24,7 @@ def catalog_objects(values: Values, schemas: Iterable[str], model: str) -> dict[
         model: Name of the registered model.
     """
     in_schema = values.registered_model_schema
-    registered = {"catalog_name": CATALOG, "schema_name": _schema(in_schema), "name": model}
+    registered = {"catalog_name": CATALOG, "schema_name": _schema(in_schema), "name": model, **KEPT}
     return {
         "schemas": {name: _schema_resource(name) for name in sorted(schemas)},
         "volumes": {name.replace(".", "_"): _volume(values, name) for name in values.volumes},
@@ -44,7 +47,7 @@ def _schema(name: str) -> str:
 
 
 def _schema_resource(name: str) -> dict[str, Any]:
-    return {"catalog_name": CATALOG, "name": name, "storage_root": f"{STORAGE}/{name}"}
+    return {"catalog_name": CATALOG, "name": name, "storage_root": f"{STORAGE}/{name}", **KEPT}
 
 
 def _volume(values: Values, qualified: str) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def _volume(values: Values, qualified: str) -> dict[str, Any]:
         "volume_type": "EXTERNAL" if volume.external else "MANAGED",
         **place,
         "comment": volume.comment,
+        **KEPT,
     }
 
 
@@ -69,11 +73,7 @@ def _no_run(values: Values) -> dict[str, Any]:
         "display_name": f"{values.name}: no run came",
         "query_text": f"SELECT {since} AS hours FROM {CATALOG}.{alert.table}",
         "warehouse_id": "${var.warehouse_id}",
-        "schedule": {
-            "quartz_cron_schedule": alert.cron,
-            "timezone_id": "UTC",
-            "pause_status": "UNPAUSED",
-        },
+        "schedule": {"quartz_cron_schedule": alert.cron, "timezone_id": "UTC"},
         "evaluation": {
             "comparison_operator": "GREATER_THAN",
             "empty_result_state": "TRIGGERED",

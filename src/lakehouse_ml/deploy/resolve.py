@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from lakehouse_ml.deploy.bundle import ROOT_FILE, Files, merged
+from lakehouse_ml.deploy.effective import effective
 from lakehouse_ml.deploy.values import BundleError
 
 REFERENCE = re.compile(r"\$\{([^}]+)\}")
@@ -32,8 +33,8 @@ def resolve(files: Files, target: str, given: Mapping[str, str]) -> dict[str, An
     resources: dict[str, Any] = {}
     for path in sorted(path for path in files if path.startswith("resources/")):
         resources = merged(resources, yaml.safe_load(files[path])["resources"])
-    known = _known(root, target, given)
-    return dict(_resolved(merged(resources, root["targets"][target]["resources"]), known))
+    own = root["targets"][target]
+    return dict(_resolved(effective(merged(resources, own["resources"]), own), _known(root, target, given)))
 
 
 def _known(root: Mapping[str, Any], target: str, given: Mapping[str, str]) -> dict[str, str]:

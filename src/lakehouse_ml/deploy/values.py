@@ -41,22 +41,17 @@ class Target(_Frozen):
     """An environment's deployment.
 
     Attributes:
-        mode: ``development``: for the person who deploys; ``production``: shared.
-        root_path: Workspace folder; None: one of the person's.
-        paused: Whether schedules and triggers rest.
+        root_path: Workspace folder of a shared target; None: it is personal, and lies in the person's own.
+        paused: Whether schedules, triggers and the alert rest.
     """
 
-    mode: Literal["development", "production"]
     root_path: str | None = None
     paused: bool = True
 
-    @model_validator(mode="after")
-    def _has_a_place(self) -> "Target":
-        if (self.mode == "production") == (self.root_path is None):
-            raise ValueError(
-                "root_path: a production target has one, a development target has the person's own"
-            )
-        return self
+    @property
+    def pause_status(self) -> str:
+        """As the platform says it."""
+        return "PAUSED" if self.paused else "UNPAUSED"
 
 
 class Limits(_Frozen):

@@ -8,6 +8,8 @@ from databricks.sdk.service import catalog, jobs, ml, sql, workspace
 
 from lakehouse_ml.deploy.values import BundleError
 
+# Fields that are no part of a resource: of an API of their own, or the deployment's.
+_OF_THE_BUNDLE = ("permissions", "grants", "lifecycle")
 _NUMBER = re.compile(r"\$\{resources\.jobs\.\w+\.id\}")
 # Of each resource type, and of the entries of its permissions.
 TYPES: Mapping[str, Any] = {
@@ -46,7 +48,7 @@ def check_whole(resources: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Non
 
 
 def _lost(kind: str, resource: Mapping[str, Any]) -> Iterator[str]:
-    own = {key: _numbered(value) for key, value in resource.items() if key not in ("permissions", "grants")}
+    own = {key: _numbered(value) for key, value in resource.items() if key not in _OF_THE_BUNDLE}
     yield from differences(own, TYPES[kind].from_dict(own).as_dict())
     for grant in resource.get("grants", ()):
         yield from _under(
