@@ -14,6 +14,7 @@ from lakehouse_ml.cli import cli
 from lakehouse_ml.deploy.grants import (
     bundle_access,
     grant_statements,
+    ledger_statements,
     privacy_statements,
     run_as,
     service_principal,
@@ -160,6 +161,31 @@ def test_the_command_shows_statements_and_tells_what_is_missing_to_apply_them() 
     assert "GRANT SELECT ON TABLE `prod`.`ml`.`predictions` TO `lakehouse_ml_consumers`;" in told
     assert "Not to be applied yet: application_ids of conf/prod/roles.yml lacks daily, retrain" in told
     assert "Not to be applied" not in shown("--env", "dev")
+
+
+def test_statements_stand_under_the_moment_at_which_their_objects_are_there() -> None:
+    parts = shown("--env", "prod").split("-- ")[1:]
+    assert [part.split()[0] for part in parts] == ["Before", "After", "After"]
+    catalog, deployed, tables = (
+        [line for line in part.splitlines()[1:] if line.endswith(";")] for part in parts
+    )
+    assert {line.split(" ON ")[1].split()[0] for line in catalog} == {"CATALOG"}
+    assert {line.split(" ON ")[1].split()[0] for line in deployed} == {"SCHEMA", "VOLUME"}
+    assert not [line for line in tables if line.startswith("GRANT") and " ON TABLE " not in line]
+    assert tables[-1].startswith("ALTER TABLE `prod`.`ops`.`promotion_ledger` OWNER TO `<application id of")
+
+
+def test_the_ledger_is_promotions_whoever_made_it() -> None:
+    assert ledger_statements(known_roles("prod"), "prod") == [
+        "ALTER TABLE `prod`.`ops`.`promotion_ledger` OWNER TO `id-of-promote-in-prod`;"
+    ]
+    assert ledger_statements(known_roles("dev"), "dev") == []
+
+
+def test_a_mask_that_spares_nobody_is_a_statement_all_the_same() -> None:
+    roles = Roles.model_validate(written_roles() | {"unmasked": []})
+    (mask,) = (s for s in privacy_statements(roles, "prod", CONTRACTS) if "COLUMN MASK" in s)
+    assert "TO `account users` FOR TABLES MATCH COLUMNS" in mask
 
 
 def test_the_command_shows_the_bundles_part() -> None:

@@ -142,6 +142,14 @@ BAD_ROWS = {
         {"role": "retrain", "schemas": {"ops": ["CREATE_TABLE"]}},
         "who creates ops.promotion_ledger owns it",
     ),
+    "maintenance creates the ledger": (
+        {"role": "maintain", "schemas": {"ops": ["CREATE_TABLE"]}},
+        "maintain in prod: CREATE_TABLE on ops: who creates ops.promotion_ledger owns it",
+    ),
+    "daily creates tables anywhere": (
+        {"role": "daily", "catalog": ["CREATE_TABLE"]},
+        "daily in prod: CREATE_TABLE on catalog: who creates ops.promotion_ledger owns it",
+    ),
     "daily writes all": ({"role": "daily", "catalog": ["MODIFY"]}, "MODIFY on catalog: only promote"),
     "consumers read silver": (
         {"role": "consumers", "schemas": {"silver": ["SELECT"]}},

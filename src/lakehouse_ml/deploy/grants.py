@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lakehouse_ml.deploy.roles import Roles, RolesError, Row
+from lakehouse_ml.deploy.roles import LEDGER, Roles, RolesError, Row
 from lakehouse_ml.lakehouse.contract import Contract, sql_text
 
 _TAG = "privacy"
@@ -43,10 +43,7 @@ def unknown_principals(roles: Roles) -> tuple[str, ...]:
 
 
 def grant_statements(roles: Roles, environment: str) -> list[str]:
-    """Every GRANT of an environment, objects from the catalog down to tables.
-
-    Grants on tables need the tables: they hold after the first run of the job that makes them.
-    """
+    """Every GRANT of an environment, objects from the catalog down to tables."""
     rows = roles.rows(environment)
     whom = {row.role: principal_name(roles, environment, row.role) for row in rows}
     granted = [
@@ -55,6 +52,14 @@ def grant_statements(roles: Roles, environment: str) -> list[str]:
     order = ("CATALOG", "SCHEMA", "VOLUME", "TABLE")
     own = [_grant(environment, *grant) for grant in sorted(granted, key=lambda grant: order.index(grant[0]))]
     return [*own, *_copy_grants(roles, environment)]
+
+
+def ledger_statements(roles: Roles, environment: str) -> list[str]:
+    """Promotion owns its ledger, whoever made the table; none where jobs run as persons."""
+    if environment in roles.personal:
+        return []
+    owner = quoted(principal_name(roles, environment, "promote"))
+    return [f"ALTER TABLE {quoted(environment, *LEDGER.split('.'))} OWNER TO {owner};"]
 
 
 def _objects(row: Row) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -118,10 +123,11 @@ def _mask(roles: Roles, environment: str) -> list[str]:
     mask = quoted(environment, "silver", _MASK)
     here = {row.role for row in roles.rows(environment)} & {*roles.unmasked}
     spared = ", ".join(quoted(principal_name(roles, environment, role)) for role in sorted(here))
+    but_for = f"EXCEPT {spared} " if spared else ""
     return [
         f"CREATE OR REPLACE FUNCTION {mask}(value STRING) RETURNS STRING RETURN CAST(NULL AS STRING);",
         f"CREATE OR REPLACE POLICY {quoted('restricted_columns')} ON CATALOG {quoted(environment)} "
-        f"COLUMN MASK {mask} TO {quoted('account users')} EXCEPT {spared} FOR TABLES "
+        f"COLUMN MASK {mask} TO {quoted('account users')} {but_for}FOR TABLES "
         f"MATCH COLUMNS has_tag_value({sql_text(_TAG)}, {sql_text('restricted')}) AS restricted "
         f"ON COLUMN restricted;",
     ]

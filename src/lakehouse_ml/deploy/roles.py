@@ -24,6 +24,8 @@ Privileges = tuple[Privilege, ...]
 
 LEDGER = "ops.promotion_ledger"
 MODELS = "ml"
+# Makes the other tables of ops; `kedro grants` then gives the ledger to promote, whoever made it.
+_MAKES_OPS = "daily"
 _EVERYONE = {"users", "account users"}
 _WRITING = {"MODIFY", "CREATE_TABLE", "CREATE_MODEL", "CREATE_SCHEMA", "WRITE_VOLUME"}
 _READING = {"USE_CATALOG", "USE_SCHEMA", "SELECT"}
@@ -224,5 +226,9 @@ def _promoting(row: Row) -> Iterator[str]:
             yield f"CREATE_MODEL on {name}: only promote owns models, since an owner moves aliases"
         if "MODIFY" in privileges and name in ("catalog", "ops", LEDGER):
             yield f"MODIFY on {name}: only promote writes {LEDGER}"
-        if "CREATE_TABLE" in privileges and name in ("catalog", "ops") and row.role == "retrain":
+        if "CREATE_TABLE" in privileges and _makes_ledger(row.role, name):
             yield f"CREATE_TABLE on {name}: who creates {LEDGER} owns it"
+
+
+def _makes_ledger(role: str, name: str) -> bool:
+    return name == "catalog" or (name == "ops" and role != _MAKES_OPS)
