@@ -49,6 +49,8 @@ MAY_DIFFER = re.compile(
     r"|secret_scopes\.\w+\.(backend_type|keyvault_metadata)"
     r"|jobs\.\w+\.job_clusters\[\d\]\.new_cluster\.node_type_id)"
 )
+# Consumers read in prod only.
+PROD_MAY_DIFFER = re.compile(r"\.schemas\.(gold|ml)\.grants")
 ROOT_MAY_DIFFER = re.compile(
     r"\.(variables\.(key_vault_id|node_type\.default|storage_root\.default)|targets\.\w+\.workspace\.host"
     r"|targets\.\w+\.resources\.secret_scopes\.\w+\.(backend_type|keyvault_metadata))"
@@ -137,6 +139,15 @@ def test_edges_follow_the_data() -> None:
         "promote": {"promotion": []},
         "maintenance": {"maintenance": []},
     }
+
+
+def test_a_name_tells_the_tables_that_it_changes() -> None:
+    writes = project().writes
+    assert writes("bronze_weather@lines") == {"bronze.weather"}
+    assert writes("progress_of_ingestion") == writes("progress_of_feature_engineering") == {"ops.progress"}
+    assert writes("run") == writes("ops_runs") == {"ops.runs"}
+    assert writes("maintained_tables") > {"silver.weather", "ops.event_log"}
+    assert writes("ml_candidates") == {"ml_candidates"}
 
 
 def test_a_dataset_that_is_no_longer_stored_is_refused_by_its_name() -> None:
@@ -367,6 +378,19 @@ def test_a_difference_beyond_the_list_is_found() -> None:
     changed["jobs"]["daily"]["max_concurrent_runs"] = 2
     found = {*differences(deployed("aws", "prod"), changed)}
     assert {path for path in found if not MAY_DIFFER.fullmatch(path)} == {".jobs.daily.max_concurrent_runs"}
+
+
+def beyond_staging(prod: dict[str, Any]) -> set[str]:
+    """Where prod differs from what staging is deployed with, beside its name and what is listed."""
+    staging = yaml.safe_load(yaml.safe_dump(deployed("aws", "staging")).replace("staging", "prod"))
+    return {path for path in differences(staging, prod) if not PROD_MAY_DIFFER.fullmatch(path)}
+
+
+def test_prod_is_deployed_as_staging_but_for_its_consumers() -> None:
+    prod = deepcopy(deployed("aws", "prod"))
+    assert beyond_staging(prod) == set()
+    prod["jobs"]["promote"]["run_as"] = {"service_principal_name": "another"}
+    assert beyond_staging(prod) == {".jobs.promote.run_as.service_principal_name"}
 
 
 def command(*arguments: str) -> Result:

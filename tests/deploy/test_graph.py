@@ -3,7 +3,7 @@
 import pytest
 from kedro.pipeline import Node, Pipeline
 
-from lakehouse_ml.deploy.graph import check_graph, dependencies, handed_over
+from lakehouse_ml.deploy.graph import BESIDE_OTHERS, check_graph, dependencies, handed_over
 from lakehouse_ml.deploy.values import BundleError
 
 
@@ -20,11 +20,19 @@ PIPELINES = {
     "clean": stage("clean", ["bronze@new", "run"], "silver"),
     "count": stage("count", ["silver", "run", "before_silver"], "report"),
     "other": stage("other", ["files"], "silver"),
+    "again": stage("again", ["files"], "clean_rows"),
+    "upkeep": stage("upkeep", ["files"], "maintained_tables"),
 }
+TABLES = {"silver": "silver.rows", "clean_rows": "silver.rows", "maintained_tables": "silver.rows"}
+
+
+def table(name: str) -> frozenset[str]:
+    """What a name stands for, as the catalog tells."""
+    return frozenset({TABLES.get(name, name)})
 
 
 def check(jobs: dict[str, list[str]], *in_memory: str) -> None:
-    check_graph(PIPELINES, jobs, lambda name: name not in in_memory)
+    check_graph(PIPELINES, jobs, lambda name: name not in in_memory, table)
 
 
 def test_a_task_depends_on_those_that_write_what_it_reads_however_it_is_read() -> None:
@@ -52,8 +60,25 @@ def test_what_a_task_keeps_to_itself_may_live_in_memory() -> None:
 
 
 def test_a_table_that_two_jobs_write_is_refused_by_its_name() -> None:
-    with pytest.raises(BundleError, match="silver: the jobs daily and nightly both write it"):
+    with pytest.raises(BundleError, match=r"silver\.rows: the jobs daily and nightly both write it"):
         check({"daily": ["land", "clean"], "nightly": ["other"]})
+
+
+def test_two_names_of_one_table_are_one_table() -> None:
+    with pytest.raises(BundleError, match=r"silver\.rows: the jobs daily and nightly both write it"):
+        check({"daily": ["land", "clean"], "nightly": ["again"]})
+
+
+def test_upkeep_and_the_log_of_every_run_stand_beside_the_writers_for_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs = {"daily": ["land", "clean"], "weekly": ["upkeep"]}
+    check(jobs)
+    for name, told in (("maintained_tables", "silver.rows"), ("ops_event_log", "ops_event_log")):
+        others = {key: reason for key, reason in BESIDE_OTHERS.items() if key != name}
+        monkeypatch.setattr("lakehouse_ml.deploy.graph.BESIDE_OTHERS", others)
+        with pytest.raises(BundleError, match=f"{told}: the jobs daily and weekly both write it"):
+            check(jobs)
 
 
 def test_a_task_before_what_it_waits_for_is_refused() -> None:
@@ -62,14 +87,16 @@ def test_a_task_before_what_it_waits_for_is_refused() -> None:
 
 
 def test_a_pipeline_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(BundleError, match="no pipeline cleen; registered are clean, count, land, other"):
+    with pytest.raises(
+        BundleError, match="no pipeline cleen; registered are again, clean, count, land, other, upkeep"
+    ):
         check({"daily": ["land", "cleen"]})
 
 
 @pytest.mark.parametrize("key", ["", "a" * 101, "späte", "a b", "a.b"])
 def test_keys_that_the_platform_refuses_are_refused(key: str) -> None:
     with pytest.raises(BundleError, match="at most 100 letters"):
-        check_graph({key: PIPELINES["land"]}, {"daily": [key]}, lambda _: True)
+        check_graph({key: PIPELINES["land"]}, {"daily": [key]}, lambda _: True, table)
 
 
 def test_a_task_stands_in_a_job_once() -> None:

@@ -1,7 +1,7 @@
 """``kedro bundle``: the files that a deployment to the platform is made of."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -13,10 +13,13 @@ from kedro.io import DataCatalog, MemoryDataset
 from pydantic import ValidationError
 
 from lakehouse_ml.cli.opened import conf_of
+from lakehouse_ml.datasets import DeltaTable, RunLog, TableMaintenance
 from lakehouse_ml.deploy.bundle import Files, Project, bundle_files, write_bundle
+from lakehouse_ml.deploy.graph import IsPersisted, Writes
 from lakehouse_ml.deploy.resolve import resolve
 from lakehouse_ml.deploy.roles import Roles
 from lakehouse_ml.deploy.values import BundleError, Values
+from lakehouse_ml.flights import CONTRACTS
 
 CLOUDS = ("aws", "azure")
 GIVEN = "BUNDLE_VAR_"
@@ -69,12 +72,26 @@ def read_project(project_path: Path) -> Project:
         roles=Roles.model_validate(loader["roles"]),
         pipelines=dict(pipelines),
         is_persisted=is_persisted_in(loader),
+        writes=writes_in(loader),
         model=loader["globals"]["model_name"],
         pins=(project_path / "requirements/job.txt").read_text(),
     )
 
 
-def is_persisted_in(loader: OmegaConfigLoader) -> Callable[[str], bool]:
+def is_persisted_in(loader: OmegaConfigLoader) -> IsPersisted:
     """Whether a dataset of that name outlives its process."""
     catalog = DataCatalog.from_config(loader["catalog"])
     return lambda name: name in catalog and not isinstance(catalog.get(name), MemoryDataset)
+
+
+def writes_in(loader: OmegaConfigLoader) -> Writes:
+    """Tables that saving a dataset of that name changes."""
+    catalog = DataCatalog.from_config(loader["catalog"])
+    return lambda name: frozenset(_written(name, catalog.get(name)))
+
+
+def _written(name: str, dataset: object) -> Iterable[str]:
+    if isinstance(dataset, TableMaintenance):
+        return CONTRACTS
+    table = dataset.runs if isinstance(dataset, RunLog) else dataset
+    return [table.table if isinstance(table, DeltaTable) else name]

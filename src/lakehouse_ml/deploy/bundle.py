@@ -1,7 +1,7 @@
 """The files of a bundle: ``databricks.yml``, its resources, and what the job installs."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from lakehouse_ml.deploy.grants import bundle_access, principal_variable
-from lakehouse_ml.deploy.graph import Pipelines, check_graph
+from lakehouse_ml.deploy.graph import IsPersisted, Pipelines, Writes, check_graph
 from lakehouse_ml.deploy.jobs import job_resource
 from lakehouse_ml.deploy.objects import ALERT, EXPERIMENT, Resources, catalog_objects, other_objects
 from lakehouse_ml.deploy.roles import Roles
@@ -31,6 +31,7 @@ class Project:
         roles: ``conf/base/roles.yml``.
         pipelines: The registered ones.
         is_persisted: Whether a dataset outlives its process.
+        writes: Tables that saving a dataset changes.
         model: Name of the registered model.
         pins: ``requirements/job.txt``.
     """
@@ -38,7 +39,8 @@ class Project:
     values: Values
     roles: Roles
     pipelines: Pipelines
-    is_persisted: Callable[[str], bool]
+    is_persisted: IsPersisted
+    writes: Writes
     model: str
     pins: str
 
@@ -52,9 +54,8 @@ def bundle_files(project: Project, cloud: str) -> Files:
     values = project.values
     if cloud not in values.clouds:
         raise BundleError(f"no cloud {cloud!r} in bundle.yml; there are {', '.join(sorted(values.clouds))}")
-    check_graph(
-        project.pipelines, {name: job.pipelines for name, job in values.jobs.items()}, project.is_persisted
-    )
+    jobs = {name: job.pipelines for name, job in values.jobs.items()}
+    check_graph(project.pipelines, jobs, project.is_persisted, project.writes)
     parts = _resources(project)
     root = _root(project, values.clouds[cloud])
     for target in root["targets"].values():

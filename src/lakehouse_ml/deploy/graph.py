@@ -7,9 +7,19 @@ from kedro.pipeline import Pipeline
 
 from lakehouse_ml.deploy.values import BundleError
 
+# Saved at the end of every run, by a hook that no pipeline shows.
+BY_EVERY_RUN = "ops_event_log"
+# Datasets that change tables of other jobs, and why that is no harm.
+BESIDE_OTHERS = {
+    BY_EVERY_RUN: "a run appends rows with ids of their own, in one commit; appends do not conflict",
+    "maintained_tables": "upkeep changes no row; of two commits that meet Delta refuses one, whose task is tried again",
+}
 TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 Pipelines = Mapping[str, Pipeline]
+# Whether a dataset outlives its process, and the tables that saving it changes; what is no table is named as it is.
+IsPersisted = Callable[[str], bool]
+Writes = Callable[[str], frozenset[str]]
 
 
 def dependencies(pipelines: Pipelines, tasks: Sequence[str], of: str) -> list[str]:
@@ -29,7 +39,7 @@ def handed_over(pipelines: Pipelines, task: str, other: str) -> list[str]:
 
 
 def check_graph(
-    pipelines: Pipelines, jobs: Mapping[str, Sequence[str]], is_persisted: Callable[[str], bool]
+    pipelines: Pipelines, jobs: Mapping[str, Sequence[str]], is_persisted: IsPersisted, writes: Writes
 ) -> None:
     """Make sure that every task can be a process of its own, and that no two jobs write one table.
 
@@ -37,6 +47,7 @@ def check_graph(
         pipelines: The registered ones.
         jobs: Names of pipelines by job.
         is_persisted: Whether a dataset outlives its process.
+        writes: Tables that saving a dataset changes.
 
     Raises:
         BundleError: Naming pipelines that do not exist, keys that the platform refuses, datasets that tasks would
@@ -49,7 +60,13 @@ def check_graph(
             _check_hand_over(task, other, handed_over(pipelines, task, other), is_persisted)
     for job, own in jobs.items():
         _check_order(pipelines, job, own)
-    _check_writers(pipelines, jobs, is_persisted)
+    stored = {
+        job: {*filter(is_persisted, _saved(pipelines, tasks))} - {*BESIDE_OTHERS}
+        for job, tasks in jobs.items()
+    }
+    _check_writers(
+        {job: {table for name in names for table in writes(name)} for job, names in stored.items()}
+    )
 
 
 def _check_keys(pipelines: Pipelines, jobs: Mapping[str, Sequence[str]]) -> None:
@@ -65,7 +82,7 @@ def _check_keys(pipelines: Pipelines, jobs: Mapping[str, Sequence[str]]) -> None
             )
 
 
-def _check_hand_over(task: str, other: str, names: list[str], is_persisted: Callable[[str], bool]) -> None:
+def _check_hand_over(task: str, other: str, names: list[str], is_persisted: IsPersisted) -> None:
     lost = [name for name in names if task != other and not is_persisted(name)]
     if lost:
         raise BundleError(
@@ -81,16 +98,18 @@ def _check_order(pipelines: Pipelines, job: str, tasks: Sequence[str]) -> None:
             raise BundleError(f"job {job}: {task} reads what {', '.join(later)} writes, and stands before it")
 
 
-def _check_writers(
-    pipelines: Pipelines, jobs: Mapping[str, Sequence[str]], is_persisted: Callable[[str], bool]
-) -> None:
+def _saved(pipelines: Pipelines, tasks: Sequence[str]) -> set[str]:
+    """Datasets that a job's tasks save."""
+    return {name for task in tasks for name in pipelines[task].all_outputs()} | {BY_EVERY_RUN}
+
+
+def _check_writers(written: Mapping[str, set[str]]) -> None:
     writers: dict[str, str] = {}
-    for job, tasks in jobs.items():
-        written = {name for task in tasks for name in _plain(pipelines[task].all_outputs())}
-        for name in sorted(filter(is_persisted, written)):
-            if writers.setdefault(name, job) != job:
+    for job, tables in written.items():
+        for table in sorted(tables):
+            if writers.setdefault(table, job) != job:
                 raise BundleError(
-                    f"{name}: the jobs {writers[name]} and {job} both write it; one of them may"
+                    f"{table}: the jobs {writers[table]} and {job} both write it; one of them may"
                 )
 
 
