@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 import pyspark
 import yaml
+from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 from rich.console import Console
@@ -31,8 +32,10 @@ from lakehouse_ml.cli.bundle import CLOUDS, read_project
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 from lakehouse_ml.deploy.bundle import bundle_files
 from lakehouse_ml.deploy.resolve import resolve
+from lakehouse_ml.deploy.secrets import Secret
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
 from lakehouse_ml.quiet import quiet
+from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 from processes import QUICK_TO_START, ROOT
 
 UNTIL = pd.Timestamp("2013-02-24", tz="UTC")
@@ -104,6 +107,8 @@ class Proof:
         pins = ("--constraints", ROOT / "requirements/dev.txt")
         run(uv, "pip", "install", *to, *pins, *runtime)
         run(uv, "pip", "install", *to, "--no-deps", *self.dist.glob("*.whl"))
+        # What the wheel asks for is there: it came without its dependencies.
+        run(uv, "pip", "check", *to)
         self._bring_jars(environment)
 
     def _bring_jars(self, environment: Path) -> None:
@@ -127,7 +132,7 @@ class Proof:
                 shutil.copy(self.dist / archive.name, place)
         platform = Platform(resources, self.python, workspace)
         with served(*platform.numbers.values()) as api:
-            platform.environment = {**login(api), "LAKEHOUSE_ML_ALERT_WEBHOOK": f"{api.host}/alerts"}
+            platform.environment = {**login(api), webhook_variable(self.target): f"{api.host}/alerts"}
             yield platform, api
 
     def land(self) -> None:
@@ -158,6 +163,13 @@ def deployed(cloud: str, target: str) -> dict[str, Any]:
     given["platform"] = "local"
     text = yaml.safe_dump(resolve(files, target, given))
     return dict(yaml.safe_load(text.replace("${workspace.current_user.userName}", "somebody")))
+
+
+def webhook_variable(target: str) -> str:
+    """Environment variable that the webhook's address is looked for in, by the target's own configuration."""
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=target, **CONFIG_LOADER_ARGS)
+    address: Secret = loader["catalog"]["alert_messages"]["webhook"]["address"]
+    return address.variable
 
 
 def run(*command: Any, cwd: Path | None = None) -> None:
