@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 from kedro.io import DatasetError
 
@@ -38,6 +40,15 @@ def test_no_landing_folder_is_an_error_with_the_command_that_makes_one(listing):
         DatasetError, match=r"No landing folder .*landed: play the feed with `kedro land --env=dev"
     ):
         listing.load()
+
+
+@pytest.mark.parametrize(("platform", "is_made"), [("local", True), ("databricks", False)])
+def test_a_sources_folder_is_made_on_a_laptop_and_never_in_a_volume(platform, is_made, spark, tmp_path):
+    folder = tmp_path / "landed/weather"
+    landed = LandingFiles(folder=str(folder), format="binaryFile", options={}, platform=platform)
+    with nullcontext() if is_made else pytest.raises(DatasetError, match="PATH_NOT_FOUND"):
+        landed.load()
+    assert folder.is_dir() == is_made
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The matrix of roles: what it gives is enough for the jobs, and what nobody may have is refused."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from pydantic import ValidationError
 
-from lakehouse_ml.datasets import Challengers, PromotionLedger, RegisteredModel, RunLog
+from lakehouse_ml.datasets import Challengers, PromotionLedger, RegisteredModel, RunLog, TableVersions
 from lakehouse_ml.deploy.roles import LEDGER, Roles, RolesError
 from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.pipeline_registry import register_pipelines
 from lakehouse_ml.pipelines.maintenance.maintain import plan_maintenance
-from project_builders import Project
+from lakehouse_ml.platform import PLATFORM_VARIABLE
+from lakehouse_ml.settings import CONFIG_LOADER_ARGS
+from project_builders import CONF, Project
 from role_builders import roles_of, with_row, written_roles
 
 ROLES = roles_of()
@@ -36,6 +40,8 @@ def touched(dataset: Any) -> Iterator[str]:
         yield "ops.runs"
     elif isinstance(dataset, PromotionLedger | RegisteredModel | Challengers):
         yield LEDGER
+    elif isinstance(dataset, TableVersions):
+        yield from (table for table in CONTRACTS if table.split(".")[0] in dataset.schemas)
     elif isinstance(getattr(dataset, "table", None), str):
         yield dataset.table
 
@@ -69,12 +75,53 @@ def test_a_job_may_do_what_its_pipelines_do(needs: dict[str, tuple[set[str], set
         assert lacking == []
 
 
+def test_versions_are_read_of_tables_that_the_job_may_read(tmp_path: Path) -> None:
+    catalog = Project(tmp_path).catalog()
+    gold, every = (tables_of(catalog, {name}) for name in ("versions_of_gold", "table_versions"))
+    assert gold == {table for table in CONTRACTS if table.startswith("gold.")}
+    # What training would need for all of them, and has not.
+    lacking = {table for table in every if "SELECT" not in ROLES.held("retrain", "prod", table)}
+    assert lacking >= {"silver.movements", "bronze.movements"}
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_may_write_nothing_that_its_pipelines_do_not(
     needs: dict[str, tuple[set[str], set[str]]], job: str
 ) -> None:
     may = {table for table in CONTRACTS if "MODIFY" in ROLES.held(job, "prod", table)}
     assert may == needs[job][1] & set(CONTRACTS)
+
+
+def volumes(value: Any, environment: str) -> set[str]:
+    """Volumes that an entry of the catalog has paths in, as ``<schema>.<volume>``."""
+    if isinstance(value, dict):
+        return set().union(*(volumes(entry, environment) for entry in value.values()))
+    found = re.match(rf"/Volumes/{environment}/(\w+)/(\w+)(/|$)", str(value))
+    return {f"{found[1]}.{found[2]}"} if found else set()
+
+
+@pytest.mark.parametrize("environment", SHARED)
+def test_a_job_may_use_the_volumes_that_its_datasets_lie_in(
+    environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PLATFORM_VARIABLE, "databricks")
+    loader = OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)
+    resolver, registered = DataCatalog.from_config(loader["catalog"]).config_resolver, register_pipelines()
+    lacking, seen = [], set()
+    for job, names in {**JOBS, "maintain": ("maintenance",)}.items():
+        written = {name for pipeline in names for name in registered[pipeline].all_outputs()}
+        for name in {name for pipeline in names for name in registered[pipeline].datasets()}:
+            right = "WRITE_VOLUME" if name in written else "READ_VOLUME"
+            for volume in volumes(resolver.resolve_pattern(name), environment):
+                seen.add((job, volume))
+                lacking += [(job, volume, name)] * (right not in ROLES.held(job, environment, volume))
+    assert lacking == []
+    assert seen >= {("daily", "bronze.landing"), ("daily", "ops.state"), ("retrain", "ops.state")}
+
+
+def test_no_job_writes_where_files_land() -> None:
+    for job in ROLES.run_as.values():
+        assert "WRITE_VOLUME" not in ROLES.held(job, "prod", "bronze.landing")
 
 
 def test_maintenance_may_keep_every_table_that_it_plans_for(tmp_path: Path) -> None:

@@ -57,20 +57,30 @@ class LandingFiles(_ReadOnly, AbstractDataset[NoReturn, DataFrame]):
         folder: The source's folder.
         format: Format of the stream: ``binaryFile``, or ``cloudFiles`` (Auto Loader) on Databricks.
         options: Options of the format.
+        platform: See :class:`Lakehouse`.
     """
 
     def __init__(
-        self, *, folder: str, format: str, options: dict[str, str], metadata: dict[str, Any] | None = None
+        self,
+        *,
+        folder: str,
+        format: str,
+        options: dict[str, str],
+        platform: str = "local",
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self.folder = Path(folder).absolute()
         self.format = format
         self.options = options
+        self.platform = platform
         self.metadata = metadata
 
     def load(self) -> DataFrame:
         """The stream; nothing is read before it is saved."""
-        # Where a source never landed a file there is no folder yet, and Spark streams only from one that is there.
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # Where a source never landed a file there is no folder yet, and Spark streams only from one that is there. In
+        # a Volume the folders are made once, by whoever may write there: the job may only read.
+        if self.platform == "local":
+            self.folder.mkdir(parents=True, exist_ok=True)
         stream = get_spark().readStream.format(self.format).schema(_BINARY_FILE).options(**self.options)
         return stream.load(str(self.folder))
 

@@ -34,7 +34,7 @@ def _row_nodes(use_case: UseCase) -> list[Node]:
         ),
         Node(
             func=bound(training_facts, use_case=use_case),
-            inputs=["training_rows", "run", "table_versions", "params:training", "params:random_seed"],
+            inputs=["training_rows", "run", "versions_of_gold", "params:training", "params:random_seed"],
             outputs="training_facts",
             name="training_facts",
         ),
