@@ -9,6 +9,8 @@ N      ?= 200
 CLOUD  ?= aws
 TARGET ?= test
 KILL   ?= inference
+# What is deployed, and where, has no default.
+MISSING = $(foreach name,TARGET CLOUD COMMIT STAGED,$(if $(filter file undefined,$(origin $(name))),$(name),$(if $($(name)),,$(name))))
 # The one release in the folder STAGED.
 RELEASE = $(wildcard $(STAGED)/*)
 
@@ -19,7 +21,7 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint workflows unit spark loops prove-job chaos bench power replay scan audit release deploy pins clean
+.PHONY: help run test java env jars lint workflows unit spark loops prove-job chaos bench power replay scan audit release given deploy pins clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -58,8 +60,8 @@ workflows: env
 	$(BIN)/check-jsonschema --regex-variant python --builtin-schema vendor.azure-pipelines azure-pipelines.yml .azure/*.yml
 	$(BIN)/zizmor --offline --quiet --min-severity medium .github
 
-scan: env ## Search everything in git for secrets
-	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-lines 'secret_scope:|\$$\{secret:|def test_'
+scan: env ## Search everything in git for secrets; asks nobody
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --exclude-lines 'secret_scope:|\$$\{secret:|def test_'
 
 audit: env ## Ask the vulnerability service about every pin; needs the network
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
@@ -69,7 +71,10 @@ release: env ## Build once, and put it under a manifest with the reports of make
 	$(BIN)/kedro package
 	$(BIN)/kedro release $(addprefix --tests ,$(wildcard build/tests/*.xml))
 
-deploy: env ## Deploy STAGED, a folder release-<digest> with a release of COMMIT, to TARGET on CLOUD, by the platform's command line
+given:
+	@test -z "$(strip $(MISSING))" || { echo "make deploy: needs a value for $(strip $(MISSING))"; exit 1; }
+
+deploy: given env ## Deploy STAGED, a folder release-<digest> with a release of COMMIT, to TARGET on CLOUD, by the platform's command line
 	$(BIN)/kedro release verify $(RELEASE) --digest $(patsubst release-%,%,$(notdir $(STAGED))) --commit $(COMMIT)
 	cd $(RELEASE)/deploy/$(CLOUD) && BUNDLE_VAR_release=$(notdir $(RELEASE)) databricks bundle deploy --target $(TARGET)
 

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +16,6 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 DYNAMIC = re.compile(r"\{\{([^}]+)\}\}")
 # How a host calls a wheel: by the name in its metadata. Some take themselves for an interactive shell, some do not.
@@ -206,11 +203,3 @@ class Started:
 def commits(catalog: Path) -> Iterator[Path]:
     """Every Delta commit of an environment."""
     return catalog.glob("*/*/_delta_log/*.json")
-
-
-def read_resources(command: Sequence[str], root: Path) -> dict[str, Any]:
-    """What ``kedro bundle --show`` prints."""
-    shown = subprocess.run(
-        [sys.executable, "-m", "kedro", *command], cwd=root, capture_output=True, text=True, check=True
-    )
-    return dict(yaml.safe_load(shown.stdout))

@@ -20,6 +20,7 @@ PLANTED = [
     "prod/credentials.yml",
     "prod/credentials_warehouse.yml",
     "base/Credentials/warehouse.yml",
+    "prod/secrets.yml",
 ]
 
 

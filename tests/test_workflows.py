@@ -1,6 +1,8 @@
 """The pipelines of delivery: least rights, pinned parts, no stored secret, the same make targets on both platforms."""
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,46 @@ def test_both_platforms_give_the_bundle_the_same_variables() -> None:
 def needed(bundle: dict[str, Any]) -> set[str]:
     """Variables of a bundle that have no value of their own."""
     return {name for name, variable in bundle["variables"].items() if "default" not in variable}
+
+
+GIVEN = {"TARGET": "staging", "CLOUD": "azure", "COMMIT": "0" * 40, "STAGED": "staged/release-0"}
+
+
+def refused(given: dict[str, str]) -> str:
+    """What `make deploy` says to these variables before it does anything."""
+    words = [f"{name}={value}" for name, value in given.items()]
+    environment = {name: value for name, value in os.environ.items() if name not in GIVEN}
+    made = ["make", "--silent", "given", *words]
+    done = subprocess.run(made, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (done.stdout == "")
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", GIVEN)
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_deployment_has_no_default(missing: str, empty: bool) -> None:
+    given = {name: value for name, value in GIVEN.items() if name != missing}
+    assert refused(given | ({missing: ""} if empty else {})) == f"make deploy: needs a value for {missing}"
+
+
+@pytest.mark.slow
+def test_a_deployment_that_is_told_all_goes_on() -> None:
+    assert refused(GIVEN) == ""
+    assert re.search("^deploy: given ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def strangers(owners: str) -> list[str]:
+    """Paths that are not there, and owners that are no group of people, in a file of code owners."""
+    roles = read(ROOT / "conf/base/roles.yml")["roles"].values()
+    teams = {f"@your-organisation/{role['group']}" for role in roles if "group" in role}
+    lines = [line.split() for line in owners.splitlines() if line and not line.startswith("#")]
+    absent = [path for path, *_ in lines if path != "*" and not (ROOT / path.lstrip("/")).exists()]
+    return absent + [owner for _, *named in lines for owner in named if owner not in teams]
+
+
+def test_every_change_has_an_owner_who_is_a_role() -> None:
+    owners = (ROOT / ".github/CODEOWNERS").read_text()
+    assert strangers(owners) == []
+    assert "\n* @" in owners
+    assert strangers("/gone/ @your-organisation/nobody\n") == ["/gone/", "@your-organisation/nobody"]

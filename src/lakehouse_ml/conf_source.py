@@ -79,6 +79,6 @@ def refuse_credentials(files: Iterable[PurePosixPath], name: str) -> None:
 
 
 def _is_credentials(file: PurePosixPath) -> bool:
-    """Kedro's own pattern for them, and all that stands in the folder of personal settings."""
-    named = any(fnmatch(part.lower(), "credentials*") for part in file.parts)
+    """Kedro's own pattern and ours for them, and all that stands in the folder of personal settings."""
+    named = any(fnmatch(part.lower(), name) for part in file.parts for name in ("credentials*", "secrets*"))
     return named or (file.parts[0] == PERSONAL and file.name != ".gitkeep")
