@@ -3,12 +3,16 @@
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 from lakehouse_ml.cli import cli
-from lakehouse_ml.cli.replaying import replay_folder
+from lakehouse_ml.cli.replaying import refusals, replay_folder
+from lakehouse_ml.flights.feed import FeedError
+from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
+from lakehouse_ml.replay.steps import ReplayError
 
 PROJECT = Path(__file__).parent.parent
 
@@ -59,6 +63,12 @@ def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
 
     kinds = [one.kind for one in read_incidents((PROJECT / "conf/replay/incidents.yml").read_text())]
     assert kinds == ["silent", "renamed", "poisoned", "resent", "scaled"]
+
+
+@pytest.mark.parametrize("error", [ReplayError, FeedError, AsOfError])
+def test_a_refusal_is_told_in_its_own_words(error: type[Exception]) -> None:
+    with pytest.raises(click.ClickException, match="as_of: 2012-01-01 lies before"), refusals():
+        raise error("as_of: 2012-01-01 lies before the first data")
 
 
 def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
