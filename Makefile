@@ -9,6 +9,7 @@ N      ?= 200
 CLOUD  ?= aws
 TARGET ?= test
 KILL   ?= inference
+REPLAYED ?= data/replay/dev/incidents-from-2013-04-01-step-336h
 # What is deployed, and where, has no default.
 MISSING = $(foreach name,TARGET CLOUD COMMIT STAGED,$(if $(filter file undefined,$(origin $(name))),$(name),$(if $($(name)),,$(name))))
 # The one release in the folder STAGED.
@@ -21,10 +22,10 @@ export GIT_PYTHON_REFRESH = quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test java env jars lint workflows unit spark loops prove-job chaos bench power replay scan audit release given deploy pins clean
+.PHONY: help run test java env jars lint workflows unit spark loops prove-job chaos bench power replay replay-docs scan audit release given deploy pins clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: env ## Play the feed up to UNTIL and run the whole loop on it
 	$(BIN)/kedro land --until $(UNTIL)
@@ -88,7 +89,11 @@ bench: env ## Compare a day on nine months of history with one on four, and serv
 	$(BIN)/python tests/bench_replay.py
 
 replay: env ## Play April to December again under each retraining policy, with incidents; goes on where it was stopped
-	$(BIN)/kedro replay --from 2013-04-01 --to 2013-12-30 --step 7d --incidents conf/replay/incidents.yml
+	$(BIN)/kedro replay --from 2013-04-01 --to 2013-12-23 --step 14d --incidents conf/replay/incidents.yml
+	$(MAKE) replay-docs
+
+replay-docs: env ## Write docs/replay.md from REPLAYED, the folder of a finished replay; COMMIT played it, if it does not say so
+	$(BIN)/python tests/replay_docs.py $(REPLAYED) $(addprefix --commit ,$(COMMIT))
 
 power: env ## Measure the monitor's false alarms and power on the lakehouse's days
 	$(BIN)/python tests/power.py

@@ -1,16 +1,38 @@
-"""`kedro replay`: what it says when it cannot, before anything is played."""
+"""`kedro replay`: what it plays, and what it says when it cannot, before anything is played."""
 
 import shutil
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
+from pyspark.sql import SparkSession
 
 from lakehouse_ml.cli import cli
-from lakehouse_ml.cli.replaying import replay_folder
+from lakehouse_ml.cli.replaying import refusals, replay_folder
+from lakehouse_ml.flights.feed import FeedError
+from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
+from lakehouse_ml.replay.steps import ReplayError
+from lakehouse_ml.replay.world import DATA, World
+from processes import QUICK_TO_START, project_at
+from replay_toy import copy_stores
 
 PROJECT = Path(__file__).parent.parent
+# Two days; the first now is about the earliest that can train and promote with the values of the tests.
+DAYS = ("--env", "test", "--policy", "never", "--from", "2013-02-24", "--to", "2013-02-25", "--step", "1d")
+RENAMED = """
+- name: a code changes
+  kind: renamed
+  sources: [timetable, movements]
+  column: carrier
+  values: {B6: J6}
+  from: 2013-02-23T12:00
+  until: 2013-02-25
+  noticed_by: [unseen_category]
+"""
+SEARCH = {"training": {"enough": {"days": 7}, "tuning": {"trials": {"baseline": 1, "challenger": 1}}}}
 
 
 @pytest.fixture
@@ -61,6 +83,36 @@ def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
     assert kinds == ["silent", "renamed", "poisoned", "resent", "scaled"]
 
 
+@pytest.mark.parametrize("error", [ReplayError, FeedError, AsOfError])
+def test_a_refusal_is_told_in_its_own_words(error: type[Exception]) -> None:
+    with pytest.raises(click.ClickException, match="as_of: 2012-01-01 lies before"), refusals():
+        raise error("as_of: 2012-01-01 lies before the first data")
+
+
 def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
     folders = {env: replay_folder(project.project_path, env) for env in ("dev", "staging")}
     assert folders == {env: project.project_path / "data/replay" / env for env in folders}
+
+
+@pytest.mark.loop
+def test_the_command_plays_once_and_shows_what_came_of_it(
+    spark: SparkSession, mlflow_template: Path, tmp_path: Path
+) -> None:
+    folder = project_at(tmp_path / "project", QUICK_TO_START)
+    (folder / "conf/replay/parameters.yml").write_text(yaml.safe_dump(SEARCH))
+    (folder / "renamed.yml").write_text(RENAMED)
+    world = World(folder / "data/replay/test/renamed-from-2013-02-24-step-24h", folder)
+    copy_stores(mlflow_template, world)
+    project = bootstrap_project(PROJECT)._replace(project_path=folder)
+
+    first = replay(project, *DAYS, "--incidents", str(folder / "renamed.yml"))
+    assert first.exit_code == 0, first.output
+    played = {name: world.done(name).all() for name in (DATA, "never")}
+    assert [len(steps) for steps in played.values()] == [2, 2]
+    assert "noticed" in first.output
+    assert "unseen_category" in first.output
+    assert "a code changes" in (world.reporting / "replay.html").read_text()
+
+    again = replay(project, *DAYS, "--incidents", str(folder / "renamed.yml"))
+    assert again.exit_code == 0, again.output
+    assert {name: world.done(name).all() for name in played} == played

@@ -1,5 +1,6 @@
 """A replayed week: the data once for all policies, each policy's own decisions, and the same tables after a kill."""
 
+import math
 import os
 import random
 import shutil
@@ -8,7 +9,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
@@ -17,6 +20,7 @@ from equality import fingerprints
 from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.replay.comparison import compare_policies
 from lakehouse_ml.replay.page import write_page
+from lakehouse_ml.replay.story import Story, read_story
 from lakehouse_ml.replay.world import DATA, World
 from processes import ROOT, kill
 from replay_toy import BEGUN, FIRST, SECOND, copy_stores, play, shop_world, use_shop
@@ -51,6 +55,22 @@ DECIDED = (
 pytestmark = pytest.mark.loop
 
 
+class Whole(NamedTuple):
+    """What was played without an interruption.
+
+    Attributes:
+        world: Two steps of a policy that trains in both, and the first one of another.
+        seconds: What the second step took.
+        early: The first policy's story, looked at as of its first step.
+        late: The same after the second.
+    """
+
+    world: World
+    seconds: float
+    early: Story
+    late: Story
+
+
 @pytest.fixture(scope="module")
 def shop() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -66,22 +86,25 @@ def before(
     """The first step of the data part and of one policy."""
     world = shop_world(tmp_path_factory.mktemp("shop"))
     copy_stores(mlflow_template, world)
-    play(world, [FIRST], "never")
+    play(world, [FIRST], "monthly")
     shutil.copytree(world.folder, world.folder.with_name("before"))
     return world
 
 
 @pytest.fixture(scope="module")
-def whole(spark: SparkSession, before: World) -> tuple[World, float]:
-    """The second step too, without an interruption, and the first one of another policy; the seconds of the second."""
+def whole(spark: SparkSession, before: World) -> Whole:
+    """The second step too, without an interruption, and the first one of another policy."""
     started = time.monotonic()
-    play(before, [FIRST, SECOND], "never")
+    play(before, [FIRST, SECOND], "monthly")
     seconds = time.monotonic() - started
+    early, late = (read_story(before, "monthly", nows, toy.USE_CASE) for nows in ([FIRST], [FIRST, SECOND]))
+    assert early
+    assert late
     play(before, [FIRST], "triggered", poisons=POISONS)
     write_page(before, compare_policies(before, [FIRST, SECOND], POISONS, toy.USE_CASE), toy.USE_CASE.name)
     apart = World(before.folder.with_name("whole"), before.project_path)
     before.folder.rename(apart.folder)
-    return apart, seconds
+    return Whole(apart, seconds, early, late)
 
 
 def rows(spark: SparkSession, world: World, environment: str, table: str, *columns: str) -> list[tuple]:
@@ -91,48 +114,52 @@ def rows(spark: SparkSession, world: World, environment: str, table: str, *colum
     return sorted(tuple(row) for row in frame.select(*columns).collect())
 
 
-def test_the_data_part_is_played_once_for_all_policies(
-    spark: SparkSession, whole: tuple[World, float]
-) -> None:
-    world, _ = whole
+def test_the_data_part_is_played_once_for_all_policies(spark: SparkSession, whole: Whole) -> None:
+    world = whole.world
     steps = world.done(DATA).all()
     assert [run for (run,) in rows(spark, world, DATA, "ops.runs", "run_id")] == [
         step.run_id for step in steps
     ]
     assert steps[0].input_versions["gold.features"] < steps[1].input_versions["gold.features"]
-    for policy, played in {"never": steps, "triggered": steps[:1]}.items():
+    for policy, played in {"monthly": steps, "triggered": steps[:1]}.items():
         assert not (world.folder / "storage" / policy / "gold").exists()
         assert [(step.run_id, step.input_versions) for step in world.done(policy).all()] == [
             (step.run_id, step.input_versions) for step in played
         ]
 
 
-def test_predictions_name_the_version_of_their_step(spark: SparkSession, whole: tuple[World, float]) -> None:
-    world, _ = whole
-    second = world.done(DATA).all()[1]
-    found = set(rows(spark, world, "never", "ml.predictions", "features_version", "run_id"))
+def test_predictions_name_the_version_of_their_step(spark: SparkSession, whole: Whole) -> None:
+    second = whole.world.done(DATA).all()[1]
+    found = set(rows(spark, whole.world, "monthly", "ml.predictions", "features_version", "run_id"))
     assert found == {(second.input_versions["gold.features"], second.run_id)}
 
 
 def test_each_policy_has_its_own_champion_and_the_gate_refuses_the_poisoned_model(
-    spark: SparkSession, whole: tuple[World, float]
+    spark: SparkSession, whole: Whole
 ) -> None:
     decided = {
         policy: rows(
-            spark, whole[0], policy, "ops.promotion_ledger", "sequence", "event", "decision", "reasons"
+            spark, whole.world, policy, "ops.promotion_ledger", "sequence", "event", "decision", "reasons"
         )
-        for policy in ("never", "triggered")
+        for policy in ("monthly", "triggered")
     }
     first = [(1, "decided", "promoted"), (2, "moved", "promoted")]
-    assert [row[:3] for row in decided["never"]] == first
+    assert [row[:3] for row in decided["monthly"]][:2] == first
     assert [row[:3] for row in decided["triggered"]] == [*first, (3, "decided", "refused")]
     assert any("FAILED floor_roc_auc" in reason for reason in decided["triggered"][2][3])
 
 
-def test_the_page_shows_what_was_played_to_the_end(whole: tuple[World, float]) -> None:
-    page = (whole[0].reporting / "replay.html").read_text()
+def test_a_policy_is_looked_at_up_to_an_end_before_the_one_that_it_was_played_to(whole: Whole) -> None:
+    assert [training.as_of for training in whole.early.trainings] == [FIRST]
+    assert [training.as_of for training in whole.late.trainings] == [FIRST, SECOND]
+    assert len(whole.early.scored) == 0 < len(whole.late.scored)
+    assert all(whole.early.alerts["as_of"] <= pd.Timestamp(FIRST).tz_convert(None))
+
+
+def test_the_page_shows_what_was_played_to_the_end(whole: Whole) -> None:
+    page = (whole.world.reporting / "replay.html").read_text()
     assert "shop · replay" in page
-    assert "Only never was played" in page
+    assert "Only monthly was played" in page
     # The first one is asked about as the second step begins.
     assert "measured on the same 1,399 predictions" in page.replace("\n", " ")
 
@@ -143,46 +170,54 @@ def tables_of(spark: SparkSession, world: World) -> dict[str, object]:
     return {
         **fingerprints(spark, storage / DATA, DATA_TABLES),
         **{
-            f"never {name}": value
-            for name, value in fingerprints(spark, storage / "never", POLICY_TABLES).items()
+            f"monthly {name}": value
+            for name, value in fingerprints(spark, storage / "monthly", POLICY_TABLES).items()
         },
-        "ledger": rows(spark, world, "never", "ops.promotion_ledger", *DECIDED),
+        "ledger": rows(spark, world, "monthly", "ops.promotion_ledger", *DECIDED),
     }
 
 
-def killed_after(world: World, seconds: float) -> bool:
-    """Play the second step in a process of its own, and kill it so long after it began; whether it was at work."""
-    command = [
-        sys.executable,
-        str(ROOT / "tests/replay_toy.py"),
-        str(world.folder),
-        str(world.project_path),
-        "never",
-    ]
+def begun(world: World) -> "subprocess.Popen[str]":
+    """The second step in a process of its own, which has Spark and begins to play."""
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tests"))
     run = subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": paths}, start_new_session=True, text=True,
+        [sys.executable, str(ROOT / "tests/replay_toy.py"), str(world.folder), str(world.project_path), "monthly"],
+        env={**os.environ, "PYTHONPATH": paths}, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert run.stdout is not None
     # Spark tells something first.
     assert any(line == f"{BEGUN}\n" for line in run.stdout)
-    try:
-        run.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        kill(run)
-        return True
-    return False
+    return run
+
+
+def killed_in_training(world: World, seconds: float) -> bool:
+    """Kill the second step so long after it began, or when a search has its next trial; whether that came first."""
+    studies = world.state("monthly") / "studies"
+    before, run = set(studies.rglob("*.json")), begun(world)
+    until = time.monotonic() + seconds
+    trained = False
+    while time.monotonic() < until and not trained:
+        assert run.poll() is None, "it ended, and nothing was killed"
+        time.sleep(0.01)
+        trained = bool(set(studies.rglob("*.json")) - before)
+    kill(run)
+    return trained
 
 
 def test_a_week_that_was_killed_and_begun_again_leaves_the_same_tables(
-    spark: SparkSession, before: World, whole: tuple[World, float], request: pytest.FixtureRequest
+    spark: SparkSession, before: World, whole: Whole, request: pytest.FixtureRequest
 ) -> None:
-    expected = tables_of(spark, whole[0])
+    expected = tables_of(spark, whole.world)
     shutil.copytree(before.folder.with_name("before"), before.folder)
     # What the session knows of the tables at this place is of another week.
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     moments = random.Random(request.config.getoption("--chaos-seed"))
-    killed_after(before, moments.uniform(0.1, 2.0) * whole[1])
-    play(before, [FIRST, SECOND], "never")
+    chosen = [
+        moments.uniform(0.05, 1.0) * whole.seconds for _ in range(request.config.getoption("--kills") // 2)
+    ]
+    # The last kill waits for the training, so that there is one in every part of the step.
+    assert any(killed_in_training(before, seconds) for seconds in (*chosen, math.inf))
+    assert not before.done("monthly").find(SECOND)
+    play(before, [FIRST, SECOND], "monthly")
     assert tables_of(spark, before) == expected

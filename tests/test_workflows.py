@@ -94,6 +94,14 @@ def test_both_platforms_call_the_same_targets() -> None:
     assert set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)) >= TARGETS
 
 
+def test_every_platform_looks_at_pages_in_a_browser_or_fails() -> None:
+    # GitHub sets CI itself.
+    prepared = [".ci/run", ".github/actions/prepare/action.yml", ".azure/prepare.yml"]
+    assert all(".ci/browser" in (ROOT / path).read_text() for path in prepared)
+    assert {"name": "CI", "value": "true"} in read(ROOT / "azure-pipelines.yml")["variables"]
+    assert "export CI=true" in (ROOT / ".ci/run").read_text()
+
+
 def test_prod_takes_what_staging_took_when_people_have_approved() -> None:
     delivered = jobs_of(ROOT / ".github/workflows/deliver.yml")
     assert delivered["prod"]["if"] == "startsWith(github.ref, 'refs/tags/v')"

@@ -100,3 +100,11 @@ def test_files_that_were_counted_twice_are_not_contained(log: pd.DataFrame) -> N
 def test_an_incident_that_no_rule_noticed_is_told_so() -> None:
     found = fate(SCALED)
     assert (found.noticed, found.contained, found.healed) == (None, None, day("2013-06-17"))
+
+
+def test_files_that_come_again_after_the_end_are_not_known_yet() -> None:
+    # The first of the two comes again on the 26th.
+    early, between = ([now for now in NOWS if now < day(end)] for end in ("2013-05-25", "2013-05-28"))
+    played = story("triggered")
+    assert fate_of(RESENT, played, LOG, early) == Fate(RESENT, None, "", None, "", None)
+    assert fate_of(RESENT, played, LOG, between).noticed == day("2013-05-27")

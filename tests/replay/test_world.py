@@ -12,6 +12,7 @@ from kedro.io import DataCatalog
 
 from lakehouse_ml.datasets import DeltaTable, RecordedTable, RecordedVersions
 from lakehouse_ml.pipeline_registry import register_pipelines
+from lakehouse_ml.replay.code import refuse_other_code
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.steps import ReplayError
 from lakehouse_ml.replay.world import DATA, ROOTS, World, build_world
@@ -107,6 +108,17 @@ def test_other_values_than_it_began_with_are_refused_by_name(world: World, chang
     path.write_text(path.read_text() + "\nseven: 7\n")
     with pytest.raises(ReplayError, match=r"was begun with other values, in .*remove the folder"):
         built(world)
+
+
+def test_values_that_are_gone_since_are_refused_by_name(world: World) -> None:
+    built(world)
+    (world.project_path / "conf/base/parameters_serving.yml").unlink()
+    with pytest.raises(ReplayError, match=r"other values, in base/parameters_serving\.yml: take them back"):
+        built(world)
+
+
+def test_the_code_that_it_begins_with_is_on_record(world: World) -> None:
+    refuse_other_code(built(world).folder)
 
 
 def test_other_incidents_than_it_began_with_are_refused(world: World) -> None:

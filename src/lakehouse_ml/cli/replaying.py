@@ -21,6 +21,7 @@ from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_w
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.hooks.session import take_lock
 from lakehouse_ml.incidents import FeedIncident, Poisoned, read_incidents
+from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
 from lakehouse_ml.replay.comparison import Comparison, compare_policies
 from lakehouse_ml.replay.data_part import Land, play_data
 from lakehouse_ml.replay.figures import fate_table, policy_table
@@ -154,5 +155,5 @@ def refusals() -> Iterator[None]:
     with told():
         try:
             yield
-        except (ReplayError, ValidationError, FeedError) as error:
+        except (ReplayError, ValidationError, FeedError, AsOfError) as error:
             raise click.ClickException(str(error)) from error

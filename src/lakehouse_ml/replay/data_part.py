@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kedro.runner import SequentialRunner
 
+from lakehouse_ml.replay.code import refuse_other_code
 from lakehouse_ml.replay.steps import Step
 from lakehouse_ml.replay.world import DATA, World
 
@@ -21,12 +22,16 @@ def play_data(world: World, nows: Sequence[datetime], land: Land) -> Iterator[St
         world: The replay.
         nows: See :func:`moments`.
         land: The feed.
+
+    Raises:
+        ReplayError: A step is left, and this is not the code that the replay began with.
     """
     for since, as_of in zip([None, *nows], nows, strict=False):
         yield world.done(DATA).find(as_of) or _play(world, since, as_of, land)
 
 
 def _play(world: World, since: datetime | None, as_of: datetime, land: Land) -> Step:
+    refuse_other_code(world.folder)
     started = time.monotonic()
     land(world.landing, since, as_of)
     # Under its name a run that was killed is repaired: it keeps its row, and so do the rows that name it.

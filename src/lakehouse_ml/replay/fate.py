@@ -22,9 +22,10 @@ class Fate:
         incident: What went wrong.
         noticed: First alert or decision about it.
         noticed_by: The rule.
-        contained: From when on it could do no harm.
+        contained: From when on nothing was made of it: no version promoted until it was healed, no line counted twice.
+            Scores that were served on damaged rows meanwhile are harm too, and not shown.
         contained_by: What held it.
-        healed: When nothing of it was open any more.
+        healed: When the last alert about it was closed, or without one when the damage ended.
     """
 
     incident: FeedIncident | Poisoned
@@ -92,9 +93,10 @@ def _fate_of_resent(incident: Resent, files: pd.DataFrame, nows: Sequence[dateti
         start, end, inclusive="left"
     )
     again = files[mine & (files["lines"] > 0) & (files["duplicates"] == files["lines"])]
+    arrived = again["period_end"] + timedelta(days=1)
+    again = again[arrived <= _naive(nows[-1])]
     if again.empty:
         return Fate(incident, None, "", None, "", None)
-    arrived = again["period_end"] + timedelta(days=1)
     first, last = (first_from(_utc(moment), nows) for moment in (arrived.min(), arrived.max()))
     words = (
         f"{int(again['lines'].sum()):,} lines of {len(again)} files known as duplicates, none counted twice"

@@ -1,7 +1,8 @@
 """The comparison's figures as rows of text, for the page and for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from statistics import median
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -22,6 +23,15 @@ HEADINGS = (
     "Refused",
     "Alerts",
     "Held back",
+)
+STEP_HEADINGS = ("Part", "Steps", "Median", "Longest")
+FATE_HEADINGS = (
+    "Incident",
+    "Policy",
+    "Damaged",
+    "Noticed: first alert or decision",
+    "Contained: nothing promoted meanwhile",
+    "Healed: last alert closed",
 )
 
 
@@ -48,7 +58,7 @@ def _counts(story: Story) -> tuple[str, ...]:
 
 
 def fate_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
-    """Incident, policy, damaged, noticed, contained and healed, of every incident under every policy."""
+    """The columns of ``FATE_HEADINGS``, of every incident under every policy."""
     for place, incident in enumerate(comparison.incidents):
         for policy, fates in comparison.fates.items():
             fate = fates[place]
@@ -67,6 +77,26 @@ def _moment(at: datetime | None, by: str) -> str:
     return f"{when}: {by}" if by else when
 
 
+def step_rows(comparison: Comparison, data_seconds: Sequence[float]) -> Iterator[tuple[str, str, str, str]]:
+    """Part, steps, median and longest in seconds of wall clock, of each part after the first step.
+
+    Args:
+        comparison: The policies.
+        data_seconds: What the steps of the data part took after the first one.
+    """
+    yield from _took("data part", data_seconds)
+    for policy, story in comparison.stories.items():
+        trained = {training.as_of for training in story.trainings}
+        steps = story.steps[1:]
+        yield from _took(f"{policy}, no training", [s.seconds for s in steps if s.as_of not in trained])
+        yield from _took(f"{policy}, with a training", [s.seconds for s in steps if s.as_of in trained])
+
+
+def _took(part: str, seconds: Sequence[float]) -> Iterator[tuple[str, str, str, str]]:
+    if seconds:
+        yield part, str(len(seconds)), f"{median(seconds):.0f} s", f"{max(seconds):.0f} s"
+
+
 def policy_table(comparison: Comparison) -> Table:
     """The policies for a terminal."""
     return _plain("Policies, 95 % intervals by days", ("policy", *HEADINGS), policy_rows(comparison))
@@ -74,8 +104,7 @@ def policy_table(comparison: Comparison) -> Table:
 
 def fate_table(comparison: Comparison) -> Table:
     """The incidents for a terminal."""
-    names = ("incident", "policy", "damaged", "noticed", "contained", "healed")
-    return _plain("Incidents", names, fate_rows(comparison))
+    return _plain("Incidents", FATE_HEADINGS, fate_rows(comparison))
 
 
 def _plain(title: str, names: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Table:

@@ -1,9 +1,9 @@
 """The page that compares the policies: one self-contained file."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from importlib.resources import files as package_files
 from pathlib import Path
-from statistics import median
 from string import Template
 
 import yaml
@@ -22,7 +22,14 @@ from lakehouse_ml.pipelines.monitoring.page import (
 )
 from lakehouse_ml.replay import plots
 from lakehouse_ml.replay.comparison import Comparison
-from lakehouse_ml.replay.figures import HEADINGS, fate_rows, policy_rows
+from lakehouse_ml.replay.figures import (
+    FATE_HEADINGS,
+    HEADINGS,
+    STEP_HEADINGS,
+    fate_rows,
+    policy_rows,
+    step_rows,
+)
 from lakehouse_ml.replay.verdict import verdict
 from lakehouse_ml.replay.world import DATA, World
 
@@ -35,12 +42,17 @@ def write_page(world: World, comparison: Comparison, use_case: str) -> Path:
     """The page's path."""
     path = world.reporting / PAGE
     path.parent.mkdir(parents=True, exist_ok=True)
-    seconds = [step.seconds for step in world.done(DATA).all()[1:]]
-    path.write_text(render_page(comparison, use_case, _trials(world), seconds))
+    path.write_text(render_page(comparison, use_case, trials_of(world), data_seconds(world, comparison.nows)))
     return path
 
 
-def _trials(world: World) -> str:
+def data_seconds(world: World, nows: Sequence[datetime]) -> list[float]:
+    """What each step of the data part took after the first one, wall clock."""
+    return [step.seconds for step in world.done(DATA).all()[1:] if step.as_of in nows]
+
+
+def trials_of(world: World) -> str:
+    """Trials of each search, in words."""
     parameters = yaml.safe_load((world.conf / "never" / "parameters.yml").read_text())
     return ", ".join(f"{role} {count}" for role, count in parameters["training"]["tuning"]["trials"].items())
 
@@ -81,14 +93,14 @@ def _figures(comparison: Comparison) -> dict[str, Html]:
 
 def _tables(comparison: Comparison, data_seconds: Sequence[float]) -> dict[str, Html]:
     totals = (Column("Policy"), *(Column(name, "right") for name in HEADINGS))
-    incidents = [Column(name) for name in ("Incident", "Policy", "Damaged", "Noticed", "Contained", "Healed")]
+    incidents = [Column(name) for name in FATE_HEADINGS]
     trained = [Column(name) for name in ("Policy", "As of", "Decision", "Version", "Why not")]
-    took = (Column("Part"), *(Column(name, "right") for name in ("Steps", "Median", "Longest")))
+    took = [Column(name, "right" if place else "") for place, name in enumerate(STEP_HEADINGS)]
     return {
         "totals": table(totals, policy_rows(comparison), empty=""),
         "incident_table": table(incidents, fate_rows(comparison), empty="Nothing went wrong."),
         "training_table": table(trained, _trainings(comparison), empty="", style="cards"),
-        "steps": table(took, _seconds(comparison, data_seconds), empty=""),
+        "steps": table(took, step_rows(comparison, data_seconds), empty=""),
     }
 
 
@@ -106,17 +118,3 @@ def _trainings(comparison: Comparison) -> Iterator[tuple[object, ...]]:
         for training in story.trainings:
             said = pill(training.decision.replace("_", " "), _STATES[training.decision])
             yield policy, f"{training.as_of:%Y-%m-%d}", said, training.version or "none", training.reason
-
-
-def _seconds(comparison: Comparison, data_seconds: Sequence[float]) -> Iterator[tuple[object, ...]]:
-    yield from _took("data part", data_seconds)
-    for policy, story in comparison.stories.items():
-        trained = {training.as_of for training in story.trainings}
-        steps = story.steps[1:]
-        yield from _took(f"{policy}, no training", [s.seconds for s in steps if s.as_of not in trained])
-        yield from _took(f"{policy}, with a training", [s.seconds for s in steps if s.as_of in trained])
-
-
-def _took(part: str, seconds: Sequence[float]) -> Iterator[tuple[object, ...]]:
-    if seconds:
-        yield part, len(seconds), f"{median(seconds):.0f} s", f"{max(seconds):.0f} s"

@@ -11,6 +11,7 @@ from kedro.runner import SequentialRunner
 
 from lakehouse_ml.incidents import Poisoned
 from lakehouse_ml.pipelines.monitoring.situation import read_decisions, trainings_of
+from lakehouse_ml.replay.code import refuse_other_code
 from lakehouse_ml.replay.poison import poisoned
 from lakehouse_ml.replay.policies import Position, trains
 from lakehouse_ml.replay.steps import Step, write_step
@@ -39,6 +40,9 @@ def play_policy(
         policy: Name of the policy.
         steps: Steps of the data part, oldest first.
         poisons: Trainings that somebody meddles with, whatever the policy.
+
+    Raises:
+        ReplayError: A step is left, and this is not the code that the replay began with.
     """
     nows = [None, *(step.as_of for step in steps)]
     for before, step in zip(nows, steps, strict=False):
@@ -48,6 +52,7 @@ def play_policy(
 
 
 def _play(world: World, policy: str, step: Step, poisons: Sequence[Poisoned], is_last: bool) -> Step:
+    refuse_other_code(world.folder)
     started = time.monotonic()
     write_step(world.current_step(policy), step)
     position = _open(world, policy, step)

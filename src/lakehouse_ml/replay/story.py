@@ -1,6 +1,6 @@
 """What a policy left on record: its predictions beside the truth, its alerts, trainings and decisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,9 +41,9 @@ class Story:
         policy: Name of the policy.
         steps: Its steps, oldest first.
         scored: One row per prediction of a champion whose truth is known: key, predict_date, score, decision, label.
-        alerts: Rows of ``ops.alerts``, times in UTC without zone.
-        trainings: Decisions of the gate, oldest first.
-        held_back: Nows at which the controller held a training back, with what did.
+        alerts: Rows of ``ops.alerts`` up to the last step, times in UTC without zone.
+        trainings: Decisions of the gate up to the last step, oldest first.
+        held_back: Nows up to the last step at which the controller held a training back, with what did.
     """
 
     policy: str
@@ -66,15 +66,15 @@ def read_story(world: World, policy: str, nows: Sequence[datetime], use_case: Us
 def _read(context: KedroContext, policy: str, steps: Sequence[Step], use_case: UseCase) -> Story:
     catalog, end = context.catalog, steps[-1].as_of
     decided = catalog.load("ops_retrain_decisions").where("outcome = 'held_back'")
-    held = decided.select(F.unix_seconds("as_of").alias("at"), "held_back_by").toPandas()
-    alerts = catalog.load("ops_alerts").where(F.col("as_of") <= F.lit(end)).orderBy("as_of", "sequence")
+    held = until(decided, end).select(F.unix_seconds("as_of").alias("at"), "held_back_by").toPandas()
+    alerts = until(catalog.load("ops_alerts"), end).orderBy("as_of", "sequence")
     entries = catalog.load("promotion_ledger").state().entries
     return Story(
         policy,
         steps,
         _scored(catalog.load("ml_predictions"), catalog.load("gold_labels"), steps, use_case.labels.column),
         alerts.toPandas(),
-        [_training(entry) for entry in entries if entry.event == DECIDED],
+        trainings_until(entries, end),
         {
             pd.Timestamp(at, unit="s", tz="UTC").to_pydatetime(): tuple(by)
             for at, by in held.itertuples(index=False)
@@ -82,9 +82,19 @@ def _read(context: KedroContext, policy: str, steps: Sequence[Step], use_case: U
     )
 
 
+def until(rows: DataFrame, end: datetime) -> DataFrame:
+    """The rows of runs up to the end: a replay may have been played further than it is looked at."""
+    return rows.where(F.col("as_of") <= F.lit(end))
+
+
+def trainings_until(entries: Iterable[Entry], end: datetime) -> list[Training]:
+    """The gate's decisions of runs up to the end, in the order of the ledger."""
+    return [_training(entry) for entry in entries if entry.event == DECIDED and entry.as_of <= end]
+
+
 def _scored(predictions: DataFrame, labels: DataFrame, steps: Sequence[Step], label: str) -> pd.DataFrame:
     first, end = steps[0].as_of, steps[-1].as_of
-    champions = predictions.where("role = 'champion'").where(F.col("predict_at") > F.lit(first))
+    champions = until(predictions, end).where("role = 'champion'").where(F.col("predict_at") > F.lit(first))
     truth = latest_labels(labels, end).where(F.col(label).isNotNull())
     return (
         champions.where(F.col("predict_at") <= F.lit(end))

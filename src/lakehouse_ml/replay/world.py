@@ -14,6 +14,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 
+from lakehouse_ml.replay.code import record_code
 from lakehouse_ml.replay.steps import ReplayError, StepRecords
 
 DATA = "data"
@@ -74,7 +75,7 @@ class World:
 
 
 def build_world(world: World, env: str, policies: tuple[str, ...], incidents: str) -> None:
-    """Write the replay's configuration, or make sure that it began with the same.
+    """Write the replay's configuration and the code it begins with, or make sure that it began with the same values.
 
     Args:
         world: The replay.
@@ -98,6 +99,7 @@ def build_world(world: World, env: str, policies: tuple[str, ...], incidents: st
     for name, text in files.items():
         (half / name).parent.mkdir(parents=True, exist_ok=True)
         (half / name).write_text(text)
+    record_code(world.folder, world.project_path)
     os.replace(half, world.conf)
 
 
@@ -149,11 +151,8 @@ def global_values(conf: Path, env: str) -> Mapping[str, Any]:
 
 
 def _refuse_other_values(world: World, files: Mapping[Path, str]) -> None:
-    changed = sorted(
-        str(name)
-        for name, text in files.items()
-        if not (world.conf / name).is_file() or (world.conf / name).read_text() != text
-    )
+    began = {file.relative_to(world.conf): file.read_text() for file in world.conf.rglob("*.yml")}
+    changed = sorted(str(name) for name in files.keys() | began if files.get(name) != began.get(name))
     if changed:
         raise ReplayError(
             f"{world.folder} was begun with other values, in {', '.join(changed)}: take them back, or remove the "
