@@ -100,6 +100,24 @@ def test_the_report_is_one_page_that_needs_no_network(loop: tuple[Path, str, str
     assert not re.search(r"""(src|href)=["']https?://""", markup)
 
 
+def test_the_daily_runs_page_tells_what_each_stage_of_the_run_before_took(
+    loop: tuple[Path, str, str],
+) -> None:
+    page = (loop[0] / "data/reporting/test/report.html").read_text()
+    (section,) = re.findall(r'<section id="stages">.*?</section>', page, flags=re.DOTALL)
+    took = dict(re.findall(r"<tr>\s*<td[^>]*>(\w+)</td>\s*<td[^>]*>([\d.]+) s</td>", section))
+    assert list(took) == [
+        "ingestion",
+        "feature_engineering",
+        "training",
+        "evaluation",
+        "promotion",
+        "inference",
+        "monitoring",
+    ]
+    assert all(float(seconds) > 0 for seconds in took.values())
+
+
 def test_a_secret_is_in_no_table_no_store_no_report_and_no_log(loop: tuple[Path, str, str]) -> None:
     project, *printed = loop
     assert not [text for text in printed if SECRET in text]
