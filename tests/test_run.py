@@ -92,6 +92,11 @@ def test_the_summary_tells_models_decision_and_where_to_look(loop: tuple[Path, s
     assert "2013-02-25" in daily
 
 
+@pytest.mark.parametrize("noise", ["log4j profile", "log level", "NativeCodeLoader"])
+def test_spark_does_not_talk_about_its_start(loop: tuple[Path, str, str], noise: str) -> None:
+    assert not [printed for printed in loop[1:] if noise in printed]
+
+
 def test_the_report_is_one_page_that_needs_no_network(loop: tuple[Path, str, str]) -> None:
     page = (loop[0] / "data/reporting/test/report.html").read_text()
     # The inlined plotting library holds addresses that it never opens; the page's own markup must hold none.
