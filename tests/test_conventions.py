@@ -123,6 +123,15 @@ def test_the_stages_run_in_the_order_in_which_they_are_told(registered: dict[str
     assert sorted(STAGES, key=lambda s: last[s]) == list(STAGES), (first, last)
 
 
+def test_every_node_bears_the_name_of_its_one_stage(registered: dict[str, Pipeline]) -> None:
+    of_several = {"__default__", "daily", "retrain"}
+    tags = {
+        name: {tuple(node.tags) for node in registered[name].nodes} for name in registered.keys() - of_several
+    }
+    assert tags == {name: {(name,)} for name in tags}
+    assert tags.keys() == {*STAGES, "maintenance", "replay_quarantine"}
+
+
 def test_what_one_stage_hands_to_another_is_persisted(
     registered: dict[str, Pipeline], loader: OmegaConfigLoader
 ) -> None:

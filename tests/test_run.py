@@ -92,12 +92,35 @@ def test_the_summary_tells_models_decision_and_where_to_look(loop: tuple[Path, s
     assert "2013-02-25" in daily
 
 
+@pytest.mark.parametrize("noise", ["log4j profile", "log level", "NativeCodeLoader"])
+def test_spark_does_not_talk_about_its_start(loop: tuple[Path, str, str], noise: str) -> None:
+    assert not [printed for printed in loop[1:] if noise in printed]
+
+
 def test_the_report_is_one_page_that_needs_no_network(loop: tuple[Path, str, str]) -> None:
     page = (loop[0] / "data/reporting/test/report.html").read_text()
     # The inlined plotting library holds addresses that it never opens; the page's own markup must hold none.
     markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
     assert len(markup) < len(page) / 2
     assert not re.search(r"""(src|href)=["']https?://""", markup)
+
+
+def test_the_daily_runs_page_tells_what_each_stage_of_the_run_before_took(
+    loop: tuple[Path, str, str],
+) -> None:
+    page = (loop[0] / "data/reporting/test/report.html").read_text()
+    (section,) = re.findall(r'<section id="stages">.*?</section>', page, flags=re.DOTALL)
+    took = dict(re.findall(r"<tr>\s*<td[^>]*>(\w+)</td>\s*<td[^>]*>([\d.]+) s</td>", section))
+    assert list(took) == [
+        "ingestion",
+        "feature_engineering",
+        "training",
+        "evaluation",
+        "promotion",
+        "inference",
+        "monitoring",
+    ]
+    assert all(float(seconds) > 0 for seconds in took.values())
 
 
 def test_a_secret_is_in_no_table_no_store_no_report_and_no_log(loop: tuple[Path, str, str]) -> None:

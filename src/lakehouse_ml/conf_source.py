@@ -27,12 +27,20 @@ def check_conf_source(conf_source: str | None, env: str | None) -> None:
             f"--conf-source: must be an absolute path, is {conf_source!r}: name the folder or archive of the "
             f"configuration from the root"
         )
-    files = files_of(Path(conf_source))
-    known = environments(files)
+    check_environment(Path(conf_source), env)
+    if not Path(conf_source).is_dir():
+        refuse_credentials(files_of(Path(conf_source)), conf_source)
+
+
+def check_environment(conf_source: Path, env: str | None) -> None:
+    """Make sure that an environment has values of its own: Kedro would take base's, which are another one's.
+
+    Raises:
+        ConfSourceError: There is no such environment; the message names those that exist.
+    """
+    known = environments(files_of(conf_source))
     if env not in known:
         raise ConfSourceError(f"no environment {env!r} in {conf_source}; choose one of {', '.join(known)}")
-    if not Path(conf_source).is_dir():
-        refuse_credentials(files, conf_source)
 
 
 def files_of(conf_source: Path) -> list[PurePosixPath]:

@@ -1,5 +1,7 @@
 """The project's pipelines. Another use case is another folder beside ``flights`` and another ``USE_CASE`` here."""
 
+from types import ModuleType
+
 from kedro.pipeline import Pipeline
 
 from lakehouse_ml.flights import USE_CASE
@@ -19,20 +21,25 @@ from lakehouse_ml.pipelines import (
 STAGES = (ingestion, feature_engineering, training, evaluation, promotion, inference, monitoring)
 DAILY = ("ingestion", "feature_engineering", "inference", "monitoring")
 RETRAIN = ("training", "evaluation", "promotion")
+# Beside the loop, each run by itself.
+UPKEEP = (replay_quarantine, maintenance)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Every stage by its name, the whole loop, and the parts of it that run on schedules of their own."""
-    named = {stage.__name__.rsplit(".", 1)[1]: stage for stage in STAGES}
-    stages = {name: _stage(name, stage.create_pipeline(USE_CASE)) for name, stage in named.items()}
+    stages, upkeep = _named(STAGES), _named(UPKEEP)
     return {
         **stages,
+        **upkeep,
         "__default__": sum(stages.values(), Pipeline([])),
         "daily": sum((stages[name] for name in DAILY), Pipeline([])),
-        "replay_quarantine": replay_quarantine.create_pipeline(USE_CASE),
-        "maintenance": maintenance.create_pipeline(USE_CASE),
         "retrain": sum((stages[name] for name in RETRAIN), Pipeline([])),
     }
+
+
+def _named(stages: tuple[ModuleType, ...]) -> dict[str, Pipeline]:
+    named = {stage.__name__.rsplit(".", 1)[1]: stage for stage in stages}
+    return {name: _stage(name, stage.create_pipeline(USE_CASE)) for name, stage in named.items()}
 
 
 def _stage(name: str, nodes: Pipeline) -> Pipeline:

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
@@ -7,41 +8,48 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from lakehouse_ml.hooks import EventLogHooks
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.history import HistoryParams, recent_stages
+from ledger_builders import entry
+
+SESSION = "2026-01-05T06.00.13.000Z"
+AS_OF = datetime(2013, 1, 5, tzinfo=UTC)
+
+
+def mark(progress):
+    schema = "consumer string, table string, version bigint, as_of timestamp"
+    row = progress.sparkSession.sql("SELECT 'test', 'bronze.x', 1L, current_timestamp()").toDF(
+        *progress.columns
+    )
+    return row.to(progress.sparkSession.createDataFrame([], schema).schema)
+
+
+def count(numbers):
+    return len(numbers)
+
+
+def refuse(numbers):
+    raise ValueError(f"numbers: too few, are {len(numbers)}")
+
+
+def follow(run, numbers):
+    return run.as_of
 
 
 class Stage:
-    """A pipeline of two nodes, run with its hooks as a session does."""
+    """Pipelines run with their hooks as a session does."""
 
     def __init__(self, project) -> None:
         self.project = project
 
-    def run(self, fails: bool = False) -> None:
-        catalog = self.project.catalog()
+    def run(self, *nodes: Node, **params: str) -> None:
+        pipeline = Pipeline(nodes)
+        catalog = self.project.catalog(params=params)
         catalog["numbers"] = MemoryDataset([1, 2])
-        frame = catalog["before_ops_progress"].load()
-
-        def mark(numbers):
-            schema = "consumer string, table string, version bigint, as_of timestamp"
-            row = frame.sparkSession.sql("SELECT 'test', 'bronze.x', 1L, current_timestamp()").toDF(
-                *frame.columns
-            )
-            return row.to(frame.sparkSession.createDataFrame([], schema).schema)
-
-        def verify(numbers):
-            if fails:
-                raise ValueError("numbers: too few, are 2")
-            return len(numbers)
-
-        pipeline = Pipeline(
-            [
-                Node(mark, "numbers", "progress_of_test", name="mark", tags="first"),
-                Node(verify, "numbers", "verdict", name="verify", tags="second"),
-            ]
-        )
         manager = _create_hook_manager()
         manager.register(EventLogHooks())
         run = {
-            "run_params": {"env": "test", "pipeline_names": ["daily"]},
+            "run_params": {"env": "test", "pipeline_names": ["daily"], "run_id": SESSION},
             "pipeline": pipeline,
             "catalog": catalog,
         }
@@ -63,28 +71,34 @@ def stage(project) -> Stage:
     return Stage(project)
 
 
+MARK = Node(mark, "before_ops_progress", "progress_of_test", name="mark", tags="first")
+COUNT = Node(count, "numbers", "verdict", name="verify", tags="second")
+REFUSE = Node(refuse, "numbers", "verdict", name="verify", tags="second")
+
+
 def test_a_run_is_on_record_once_with_what_each_node_took_and_committed(stage):
-    stage.run()
+    stage.run(MARK, COUNT)
     events = {event["message"]: event for event in stage.events()}
     assert set(events) == {"mark finished", "verify finished", "run finished"}
     assert stage.project.versions("ops")["ops.event_log"] == 1
-    mark, run = events["mark finished"], events["run finished"]
-    assert mark["details"]["commits"] == 2
-    assert mark["details"]["duration_s"] > 0
-    assert (mark["level"], mark["event_type"]) == ("METRICS", "flow_progress")
-    assert mark["origin"] == {
-        "run_id": None,
+    marked, run = events["mark finished"], events["run finished"]
+    assert marked["details"]["commits"] == 2
+    assert marked["details"]["duration_s"] > 0
+    assert (marked["level"], marked["event_type"]) == ("METRICS", "flow_progress")
+    assert marked["origin"] == {
+        "run_id": SESSION,
         "pipeline_name": "first",
         "flow_name": "mark",
         "dataset_name": None,
         "environment": "test",
     }
+    assert run["origin"]["run_id"] == SESSION
     assert (run["level"], run["details"]) == ("INFO", {"pipelines": ["daily"]})
 
 
 def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(stage):
     with pytest.raises(ValueError, match="too few"):
-        stage.run(fails=True)
+        stage.run(MARK, REFUSE)
     events = {event["message"]: event for event in stage.events()}
     assert set(events) == {"mark finished", "verify failed", "run failed"}
     failed = events["run failed"]
@@ -94,6 +108,47 @@ def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(
         "error": "ValueError",
         "text": "numbers: too few, are 2",
     }
+
+
+def test_the_tasks_of_a_job_are_one_run_on_the_page_also_one_that_failed(stage):
+    opened = Run("made up", AS_OF, {})
+    job = {"run_id": "550315892394120"}
+    stage.run(Node(lambda numbers: opened, "numbers", "run", name="open", tags="first"), **job)
+    stage.run(Node(follow, ["run", "numbers"], "when", name="follow", tags="second"), **job)
+    with pytest.raises(ValueError, match="too few"):
+        stage.run(REFUSE, **job)
+    assert {event["origin"]["run_id"] for event in stage.events()} == {"550315892394120"}
+    found = recent_stages(stage.project.table("ops.event_log"), HistoryParams(days=7, decisions=1, runs=1))
+    assert list(zip(found["run_id"], found["stage"], found["commits"], strict=True)) == [
+        ("550315892394120", "first", 2),
+        ("550315892394120", "second", 0),
+    ]
+    assert (found["duration_s"] > 0).all()
+
+
+def test_a_run_by_hand_counts_as_the_run_that_it_goes_on_with(stage):
+    opened = Run("20130105T0000-1", AS_OF, {})
+    stage.run(Node(lambda numbers: opened, "numbers", "run", name="open", tags="first"))
+    stage.run(Node(follow, ["run", "numbers"], "when", name="follow", tags="second"))
+    assert {event["origin"]["run_id"] for event in stage.events()} == {"20130105T0000-1"}
+
+
+def test_rows_that_a_node_adds_to_the_ledger_while_it_runs_are_its_commits(stage):
+    stage.run(
+        Node(
+            lambda ledger: len(ledger.entries()), "promotion_ledger", "before", name="read", tags="promotion"
+        ),
+        Node(
+            lambda ledger, before: ledger.append(entry(), None).sequence,
+            ["promotion_ledger", "before"],
+            "appended",
+            name="append",
+            tags="promotion",
+        ),
+    )
+    commits = {event["message"]: event["details"].get("commits") for event in stage.events()}
+    # The table, and the row.
+    assert commits == {"read finished": 0, "append finished": 2, "run finished": None}
 
 
 class UnreadableError(Exception):
@@ -110,6 +165,6 @@ def test_what_cannot_be_recorded_does_not_hide_why_the_run_failed(error, monkeyp
 
     monkeypatch.setattr("lakehouse_ml.hooks.event_log.get_spark", no_session)
     hooks = EventLogHooks()
-    hooks.before_pipeline_run({"env": "test"}, DataCatalog())
+    hooks.before_pipeline_run({"env": "test", "run_id": SESSION}, DataCatalog())
     hooks.on_pipeline_error(error, {"pipeline_names": ["daily"]})
     assert "ops.event_log has no record of this failure: ConnectionRefusedError" in caplog.text

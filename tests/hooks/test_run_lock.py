@@ -5,14 +5,8 @@ import sys
 
 import pytest
 
-from lakehouse_ml.hooks.session import (
-    RunLockedError,
-    UnknownParameterError,
-    refuse_unknown_parameters,
-    take_lock,
-)
+from lakehouse_ml.hooks.session import RunLockedError, take_lock
 
-READ = ("params:training.tuning", "params:training.enough", "params:as_of", "gold_features")
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -21,28 +15,6 @@ lock = take_lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """
-
-
-def test_parameters_that_a_node_reads_pass():
-    refuse_unknown_parameters(["training", "as_of", "mlflow_run_id"], READ)
-
-
-def test_a_misspelt_parameter_is_named_with_the_nearest_one():
-    with pytest.raises(UnknownParameterError) as refused:
-        refuse_unknown_parameters(["trainig", "as_of"], READ)
-    assert str(refused.value) == "parameter trainig: nothing reads it; did you mean training?"
-
-
-def test_a_parameter_like_no_other_is_named_with_those_that_exist():
-    with pytest.raises(
-        UnknownParameterError, match="parameter zebra: nothing reads it; known are as_of, training"
-    ):
-        refuse_unknown_parameters(["zebra"], READ)
-
-
-def test_a_dataset_is_no_parameter():
-    with pytest.raises(UnknownParameterError, match="gold_features"):
-        refuse_unknown_parameters(["gold_features"], READ)
 
 
 @pytest.mark.slow

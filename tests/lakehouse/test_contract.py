@@ -72,6 +72,12 @@ def test_the_last_wall_holds_what_rejects_rows_and_nothing_that_only_warns():
     ]
 
 
+def test_a_rule_of_any_name_is_a_check():
+    gated = replace(ORDERS, rules=(Rule("gate_present", "note IS NOT NULL"),))
+    assert gated.checks["gate_present"] == "note IS NOT NULL"
+    assert "order_id_present" not in gated.checks
+
+
 @pytest.mark.parametrize(
     "change",
     [

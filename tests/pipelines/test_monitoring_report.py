@@ -230,11 +230,11 @@ def test_watched_features_stand_above_those_that_are_only_shown() -> None:
     assert "and 3 of 10 that are only shown" in figure.layout.title.text
 
 
-def test_durations_and_commits_are_summed_by_stage_and_started_flows_are_left_out() -> None:
-    details = [{"duration_s": 2.0, "commits": 1}, {"duration_s": 3.5, "commits": 2}, {"status": "STARTED"}]
+def test_durations_and_commits_are_summed_by_stage() -> None:
+    details = [{"duration_s": 2.0, "commits": 1}, {"duration_s": 3.5, "commits": 2}]
     flows = pd.DataFrame(
         {
-            "run_id": "a", "started": pd.Timestamp(2026, 1, 1), "pipeline_name": "ingestion", "sequence": [1, 2, 3],
+            "run_id": "a", "started": pd.Timestamp(2026, 1, 1), "pipeline_name": "ingestion",
             "details": [json.dumps(detail) for detail in details],
         }
     )  # fmt: skip

@@ -305,7 +305,7 @@ def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:
 def test_the_newest_runs_stages_come_in_the_order_in_which_they_ran(table: Table) -> None:
     rows = [
         event("old", 1, "ingestion", 1), event("mid", 1, "ingestion", 2), event("new", 2, "monitoring", 4),
-        event("new", 1, "inference", 3), event("new", 3, "monitoring", 5),
+        event("new", 1, "inference", 3), event("new", 0, "monitoring", 5),
         event("new", 4, "monitoring", 6, event_type="run_progress"),
     ]  # fmt: skip
     found = recent_stages(table(tables.EVENT_LOG, *rows), HistoryParams(days=60, decisions=2, runs=2))

@@ -125,8 +125,9 @@ def test_plots_and_the_metric_table_can_be_looked_at(project):
     folder = project.folder / "reporting/test/evaluation"
     names = {path.name for path in folder.iterdir()}
     figures = {"roc.json", "precision_recall.json", "calibration.json", "slices.json"}
-    assert names == {"metrics.json", "newly_wrong.json", *figures}
-    assert {row["metric"] for row in json.loads((folder / "metrics.json").read_text())} >= {"roc_auc", "cost"}
+    assert names == {"metrics.jsonl", "newly_wrong.jsonl", *figures}
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert {row["metric"] for row in rows} >= {"roc_auc", "cost"}
 
 
 def test_the_training_run_holds_the_metrics_of_the_evaluation(project):

@@ -11,12 +11,17 @@ from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
-from lakehouse_ml.conf_source import environments, files_of
+from lakehouse_ml.conf_source import ConfSourceError, check_environment
 from lakehouse_ml.hooks.session import RunLockedError, lock_folder, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.version_copy import CopyError
+
+NAME_THE_WAY_OUT = (
+    *(ConfSourceError, RunLockedError),
+    *(LedgerError, RegistryError, DatasetError, TraceError, CopyError),
+)
 
 
 def conf_of(project_path: Path, env: str | None) -> OmegaConfigLoader:
@@ -32,9 +37,8 @@ def conf_of(project_path: Path, env: str | None) -> OmegaConfigLoader:
     options = settings.CONFIG_LOADER_ARGS
     conf = project_path / settings.CONF_SOURCE
     env = env or options["default_run_env"]
-    known = environments(files_of(conf))
-    if env not in known:
-        raise click.ClickException(f"no environment {env!r} in {conf}; choose one of {', '.join(known)}")
+    with told():
+        check_environment(conf, env)
     return OmegaConfigLoader(str(conf), env=env, **options)
 
 
@@ -68,5 +72,5 @@ def told() -> Iterator[None]:
     """Errors that name their way out, without a stack trace."""
     try:
         yield
-    except (LedgerError, RegistryError, DatasetError, RunLockedError, TraceError, CopyError) as error:
+    except NAME_THE_WAY_OUT as error:
         raise click.ClickException(str(error)) from error

@@ -30,6 +30,11 @@ class RunLog(AbstractDataset[Run, Run]):
         self.metadata = metadata
         self._run: Run | None = None
 
+    @property
+    def name(self) -> str | None:
+        """Name of the run that was opened or read; before that the one given, if any."""
+        return self.run_id if self._run is None else self._run.run_id
+
     def load(self) -> Run:
         """The run.
 

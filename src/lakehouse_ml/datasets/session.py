@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
 
 from pyspark.sql import SparkSession
 
@@ -52,3 +53,5 @@ def _prepare_machine() -> None:
     # Workers start the first python3 on PATH otherwise, which has none of our packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", LOCAL_ADDRESS)
+    # Spark's own profile tells at every start that it is used, and how to change that.
+    os.environ.setdefault("LOG4J_CONFIGURATION_FILE", str(files(__package__).joinpath("log4j2.properties")))

@@ -12,7 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 
-from lakehouse_ml.datasets import DeltaTable, RunLog
+from lakehouse_ml.datasets import DeltaTable, PromotionLedger, RunLog
 from lakehouse_ml.datasets.session import get_spark
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class NodeTimes:
         finished_at: Wall clock at the end.
         outcome: ``finished`` or ``failed``.
         commits: Delta commits made.
-        versions: Version of each output before it was saved.
+        versions: Version of each table before the node wrote it.
     """
 
     stage: str
@@ -58,7 +58,7 @@ class EventLogHooks:
     def __init__(self) -> None:
         self._nodes: dict[str, NodeTimes] = {}
         self._catalog: DataCatalog | None = None
-        self._environment = ""
+        self._environment = self._session = ""
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
@@ -66,6 +66,7 @@ class EventLogHooks:
         self._nodes = {}
         self._catalog = catalog
         self._environment = run_params.get("env") or "dev"
+        self._session = run_params["run_id"]
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -74,13 +75,14 @@ class EventLogHooks:
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """A node without inputs begins here."""
-        self._touch(node)
+        """A node without inputs begins here; one that is given a ledger writes it while it runs."""
+        times = self._touch(node)
+        times.versions |= {name: self._version(name) for name in self._ledgers(node)}
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """A node without outputs ends here."""
-        self._touch(node)
+        self._count_commits(node, *self._ledgers(node))
 
     @hook_impl
     def on_node_error(self, node: Node) -> None:
@@ -95,8 +97,7 @@ class EventLogHooks:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """A node ends with its last output."""
-        times = self._touch(node)
-        times.commits += self._version(dataset_name) - times.versions[dataset_name]
+        self._count_commits(node, dataset_name)
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -122,22 +123,39 @@ class EventLogHooks:
         times.ended, times.finished_at = now, datetime.now(UTC)
         return times
 
+    def _count_commits(self, node: Node, *written: str) -> None:
+        times = self._touch(node)
+        times.commits += sum(self._version(name) - times.versions[name] for name in written)
+
+    def _ledgers(self, node: Node) -> list[str]:
+        return [name for name in node.inputs if isinstance(self._dataset(name), PromotionLedger)]
+
+    def _dataset(self, name: str) -> Any:
+        return self._catalog.get(name) if self._catalog is not None else None
+
     def _version(self, dataset_name: str) -> int:
-        dataset = self._catalog.get(dataset_name) if self._catalog is not None else None
+        dataset = self._dataset(dataset_name)
         if isinstance(dataset, RunLog):
             dataset = dataset.runs
+        elif isinstance(dataset, PromotionLedger):
+            dataset = dataset.ledger.table
         return dataset.lakehouse.version(dataset.table) if isinstance(dataset, DeltaTable) else 0
+
+    def _run_id(self) -> str:
+        """The name that a job's tasks share; a session's own, where no run was opened or read."""
+        log = self._dataset("run")
+        return (log.name if isinstance(log, RunLog) else None) or self._session
 
     def _write(self, level: str, message: str, details: dict[str, Any]) -> None:
         assert self._catalog is not None
+        run_id = self._run_id()
         rows = [
-            self._row(number, times.finished_at, "METRICS", "flow_progress", name, times)
-            for number, (name, times) in enumerate(self._nodes.items())
+            self._row(number, run_id, name, times) for number, (name, times) in enumerate(self._nodes.items())
         ]
         ended = datetime.now(UTC)
         run = (
             len(rows),
-            (None, None, None, None, self._environment),
+            (run_id, None, None, None, self._environment),
             ended,
             message,
             level,
@@ -147,11 +165,10 @@ class EventLogHooks:
         events = [(_identity(row), *row) for row in [*rows, run]]
         self._catalog.save("ops_event_log", get_spark().createDataFrame(events, _EVENT))
 
-    def _row(
-        self, number: int, at: datetime, level: str, kind: str, name: str, times: NodeTimes
-    ) -> tuple[Any, ...]:
-        origin = (None, times.stage, name, None, self._environment)
-        return (number, origin, at, f"{name} {times.outcome}", level, kind, times.details)
+    def _row(self, number: int, run_id: str, name: str, times: NodeTimes) -> tuple[Any, ...]:
+        origin = (run_id, times.stage, name, None, self._environment)
+        message = f"{name} {times.outcome}"
+        return (number, origin, times.finished_at, message, "METRICS", "flow_progress", times.details)
 
 
 def _pipelines(run_params: dict[str, Any]) -> list[str]:

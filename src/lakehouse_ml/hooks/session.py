@@ -1,7 +1,7 @@
 """One run at a time, with parameters that something reads, on one Spark session."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 
+from lakehouse_ml.conf_source import check_environment
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 
 # Read by configuration and by commands, not by a node.
@@ -25,30 +26,61 @@ class UnknownParameterError(ValueError):
     """A parameter that nothing reads; the message offers the nearest names."""
 
 
-def refuse_unknown_parameters(given: Iterable[str], read: Iterable[str]) -> None:
-    """Make sure that every top-level parameter is read by some node.
+def refuse_unknown_parameters(given: Mapping[str, Any], read: Iterable[str]) -> None:
+    """Make sure that every parameter is read by some node, down to the depth of what nodes read.
 
     Args:
-        given: Top-level keys of the parameters, those of ``--params`` included.
+        given: The parameters, those of ``--params`` included.
         read: Inputs of all registered nodes, e.g. ``params:training.tuning``.
 
     Raises:
-        UnknownParameterError: Naming what nothing reads.
+        UnknownParameterError: Naming the first that nothing reads.
     """
-    known = {name.removeprefix("params:").split(".")[0] for name in read if name.startswith("params:")}
-    for name in sorted(set(given) - known - READ_ELSEWHERE):
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    known = {name.removeprefix("params:") for name in read if name.startswith("params:")}
+    mine = {name: value for name, value in given.items() if name not in READ_ELSEWHERE}
+    for name in sorted(_unread(mine, known)):
+        # By its last part: names below the same one are all alike at their beginning.
+        siblings = {other.rpartition(".")[2]: other for other in sorted(_cut(known, name))}
+        near = difflib.get_close_matches(name.rpartition(".")[2], siblings, n=1)
+        hint = f"did you mean {siblings[near[0]]}?" if near else f"known are {', '.join(siblings.values())}"
         raise UnknownParameterError(f"parameter {name}: nothing reads it; {hint}")
+
+
+def _unread(given: Mapping[str, Any], known: Collection[str], above: str = "") -> Iterator[str]:
+    """Dotted names of what no node reads: neither itself, nor a part of it, nor as a part of something."""
+    for name, value in given.items():
+        path = f"{above}{name}"
+        if path in known:
+            continue
+        if path not in _cut(known, path):
+            yield path
+        elif isinstance(value, Mapping):
+            yield from _unread(value, known, f"{path}.")
+
+
+def _cut(known: Collection[str], name: str) -> set[str]:
+    """What is known beside a dotted name, as deep as that."""
+    above, _, _ = name.rpartition(".")
+    beside = (other.split(".") for other in known if not above or other.startswith(f"{above}."))
+    return {".".join(parts[: name.count(".") + 1]) for parts in beside}
 
 
 class SessionHooks:
     """One writer per environment, and its Spark session; other commands than runs need neither."""
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Tell how Spark is to be started, should anything need it; a notebook reads tables without a run."""
+        """Tell how Spark is to be started, should anything need it; a notebook reads tables without a run.
+
+        Before anything else is read of the configuration: an unknown environment would get base's values.
+
+        Raises:
+            ConfSourceError: There is no such environment.
+        """
         self._context = context
+        loader = context.config_loader
+        default = settings.CONFIG_LOADER_ARGS["default_run_env"]
+        check_environment(Path(loader.conf_source), loader.env or default)
         is_local = context.config_loader["globals"]["platform"] == "local"
         conf = context.config_loader["spark"] if is_local else {}
         configure_spark({key: str(value) for key, value in conf.items() if value is not None})

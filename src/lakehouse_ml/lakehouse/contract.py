@@ -121,17 +121,19 @@ class Contract:
     def row_rules(self) -> tuple[Rule, ...]:
         """Every rule a row must keep: required columns, column rules, then the rules over several columns."""
         present = [Rule(f"{c.name}_present", f"`{c.name}` IS NOT NULL") for c in self.columns if c.required]
-        domain = [
-            Rule(f"{c.name}_domain", f"`{c.name}` IS NULL OR ({c.rule})") for c in self.columns if c.rule
-        ]
-        return (*present, *domain, *self.rules)
+        return (*present, *self._value_rules)
 
     @property
     def checks(self) -> dict[str, str]:
         """CHECK constraints of the table: every rule that rejects rows, but for those NOT NULL already states."""
-        return {
-            r.name: r.sql for r in self.row_rules if r.action != "warn" and not r.name.endswith("_present")
-        }
+        return {rule.name: rule.sql for rule in self._value_rules if rule.action != "warn"}
+
+    @property
+    def _value_rules(self) -> tuple[Rule, ...]:
+        domain = [
+            Rule(f"{c.name}_domain", f"`{c.name}` IS NULL OR ({c.rule})") for c in self.columns if c.rule
+        ]
+        return (*domain, *self.rules)
 
     @property
     def fingerprint(self) -> str:

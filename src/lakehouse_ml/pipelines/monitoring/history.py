@@ -94,7 +94,7 @@ def recent_stages(events: DataFrame, params: HistoryParams) -> pd.DataFrame:
 
     Args:
         events: ``ops.event_log`` before this run, which writes its own events when it ends.
-        params: How many runs.
+        params: How many runs. The tasks of a job, their repairs, and what was run on the same now since are one.
 
     Returns:
         One row per run and stage in the order in which they ran: run_id, started (wall clock, UTC), stage,
@@ -103,18 +103,16 @@ def recent_stages(events: DataFrame, params: HistoryParams) -> pd.DataFrame:
     flows = events.where("event_type = 'flow_progress'")
     runs = flows.groupBy("origin.run_id").agg(F.min("timestamp").alias("started"))
     newest = runs.orderBy(F.desc("started")).limit(params.runs)
-    found = flows.select("origin.run_id", "origin.pipeline_name", "sequence", "details").join(
-        newest, "run_id"
-    )
-    return stage_totals(found.orderBy("started", "sequence").toPandas())
+    columns = ("origin.run_id", "origin.pipeline_name", "timestamp", "sequence", "details")
+    found = flows.select(*columns).join(newest, "run_id")
+    # The sequence begins anew with each task.
+    return stage_totals(found.orderBy("started", "timestamp", "sequence").toPandas())
 
 
 def stage_totals(flows: pd.DataFrame) -> pd.DataFrame:
-    """Sums by run and stage of the events' details, see :func:`recent_stages`."""
+    """Sums by run and stage of the events' details, see :func:`recent_stages`; failed flows took their time, too."""
     details = pd.DataFrame([json.loads(text) for text in flows["details"]], index=flows.index)
-    # A flow that only started, or failed, has no duration.
-    numbers = details.reindex(columns=["duration_s", "commits"]).astype("float64").dropna(subset="duration_s")
-    parts = flows.rename(columns={"pipeline_name": "stage"})[["run_id", "started", "stage"]].join(
-        numbers, how="inner"
-    )
+    # Only a log without a flow lacks the columns.
+    numbers = details.reindex(columns=["duration_s", "commits"]).astype("float64")
+    parts = flows.rename(columns={"pipeline_name": "stage"})[["run_id", "started", "stage"]].join(numbers)
     return parts.groupby(["run_id", "started", "stage"], sort=False, as_index=False).sum()
