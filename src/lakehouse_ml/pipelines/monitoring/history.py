@@ -81,10 +81,11 @@ def recent_decisions(ledger: DataFrame, champion: Watched, params: HistoryParams
     moved = (F.col("event") == "moved") & (F.col("champion_after") == champion.version)
     wanted = (F.col("_place") <= params.decisions) | moved
     return (
-        ledger.select(*columns, place.alias("_place"))
+        ledger.select(*columns, "evidence", place.alias("_place"))
         .where(wanted)
         .orderBy("_place")
-        .drop("_place")
+        .withColumn("models", F.get_json_object("evidence", "$.evidence.trained.models"))
+        .drop("_place", "evidence")
         .toPandas()
     )
 
