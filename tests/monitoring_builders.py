@@ -161,7 +161,8 @@ def file_row(source: str, day: date, lines: int, quarantined: int, **changes: An
     """One source's day."""
     return {
         "source": source, "day": day, "newest": pd.Timestamp(day) + pd.Timedelta(days=1), "files": 1, "unreadable": 0,
-        "lines": lines, "accepted": lines - quarantined, "duplicates": 0, "quarantined": quarantined, **changes,
+        "lines": lines, "accepted": lines - quarantined, "duplicates": 0, "quarantined": quarantined, "warnings": {},
+        **changes,
     }  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def ledger_row(sequence: int = 1, **changes: Any) -> dict[str, Any]:
         "sequence": sequence, "event": "moved", "actor": "job run-1", "run_id": "run-1",
         "as_of": pd.Timestamp(2013, 9, 30), "decision": "promoted", "elected": "challenger", "model_version": "3",
         "reasons": ["roc_auc 0.771 >= 0.65", "average_precision difference 0.012 [0.004, 0.021] > 0"],
-        "champion_before": "2", "champion_after": "3", **changes,
+        "champion_before": "2", "champion_after": "3", "models": None, **changes,
     }  # fmt: skip
 
 
@@ -187,6 +188,7 @@ def ledger_history() -> pd.DataFrame:
                 elected=None,
                 model_version=None,
                 reasons=refused,
+                models='{"baseline": {"warnings": ["C on its bound 1"]}, "challenger": {"warnings": []}}',
                 champion_before="3",
             ),
             ledger_row(4, as_of=pd.Timestamp(2013, 9, 1)),

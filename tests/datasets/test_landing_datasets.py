@@ -35,6 +35,14 @@ def test_files_that_are_still_written_and_those_beside_the_sources_are_passed_ov
     assert listing.load() == []
 
 
+def test_a_file_that_no_stream_takes_is_named_in_the_log(listing, tmp_path, caplog):
+    land(tmp_path, "weather/_2013-01-01.jsonl.gz")
+    land(tmp_path, "weather/2013-01-02.jsonl.gz")
+    assert [file.file for file in listing.load()] == ["weather/2013-01-02.jsonl.gz"]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "weather/_2013-01-01.jsonl.gz" in told
+
+
 def test_no_landing_folder_is_an_error_with_the_command_that_makes_one(listing):
     with pytest.raises(
         DatasetError, match=r"No landing folder .*landed: play the feed with `kedro land --env=dev"

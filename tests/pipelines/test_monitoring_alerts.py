@@ -181,6 +181,25 @@ def test_a_file_rejected_as_a_whole_is_critical() -> None:
     assert (found.rule, found.severity) == ("unreadable_file", "critical")
 
 
+def test_fields_that_no_contract_knows_warn_once_a_source_and_hold_no_model_back() -> None:
+    def warned(day: int, **warnings: int) -> pd.DataFrame:
+        named = {name.replace("_", "_field:", 1): lines for name, lines in warnings.items()}
+        return pd.DataFrame([file_row("weather", date(2013, 9, day), 10, 0, warnings=named)])
+
+    two_days = pd.concat([file_history(), warned(28, unknown_gust=3), warned(29, unknown_gust=2)])
+    (found,) = found_in(two_days)
+    assert (found.rule, found.severity, found.subject, found.owner) == (
+        "warned_lines", "warning", "weather", "data engineering",
+    )  # fmt: skip
+    assert found.reason.startswith("weather: unknown_field:gust in 5 lines; ")
+    assert found.about != "data", "neither training nor promotion may wait for it"
+    (one_day,) = found_in(pd.concat([file_history(), warned(29, unknown_gust=1)]))
+    assert one_day.alert_id == found.alert_id
+    (other,) = found_in(pd.concat([two_days, warned(29, missing_visibility=1)]))
+    assert other.alert_id != found.alert_id
+    assert not found_in(pd.concat([file_history(), warned(1, unknown_gust=3)]))
+
+
 def test_what_is_wrong_with_the_data_says_so_and_everything_else_is_about_the_model() -> None:
     files = file_history(weather=9)
     bad = file_row("movements", date(2013, 9, 29), 1, 1, unreadable=1)

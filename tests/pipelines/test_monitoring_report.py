@@ -263,6 +263,7 @@ def test_the_summary_is_plain_json_with_the_decision_and_the_models() -> None:
     assert found["models"]["baseline"]["roc_auc"] == {"value": 0.75, "low": 0.73, "high": 0.77}
     assert found["models"]["challenger"]["roc_auc"]["low"] is None
     assert found["decision"]["decision"] == "refused"
+    assert found["decision"]["odd"] == ["baseline: C on its bound 1"]
     assert found["retrain"]["outcome"] == "none"
 
 
@@ -279,6 +280,19 @@ def test_the_terminal_shows_a_request_with_its_reasons_and_what_holds_it_back() 
     assert "2 of the last 2 complete windows break quality rules" in asked
     assert "Retrain: held back" in held
     assert "held back: freshness timetable, freshness movements" in held
+
+
+def test_the_terminal_shows_what_was_odd_in_training_and_a_roll_back_without_one() -> None:
+    def shown(ledger: pd.DataFrame) -> str:
+        console = Console(width=200)
+        with console.capture() as capture:
+            console.print(render_summary(summary(histories(ledger=ledger), EVALUATION)))
+        return capture.get()
+
+    assert "odd in training: baseline: C on its bound 1" in shown(ledger_history())
+    rolled_back = shown(ledger_history().assign(models=None))
+    assert "Promotion: refused" in rolled_back
+    assert "odd in training" not in rolled_back
 
 
 @pytest.mark.parametrize("known", [histories(), first_run()], ids=["later", "first"])

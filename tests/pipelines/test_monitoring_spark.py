@@ -277,8 +277,11 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_nor_a_later_one_is_new
     files = recent_files(
         table(
             tables.INGESTION_LOG,
-            logged("weather/a", day, accepted=60, quarantined=40),
-            logged("weather/a", day, sequence=2, accepted=100, quarantined=0),
+            logged("weather/a", day, accepted=60, quarantined=40, warnings={"unknown_field:gust": 9}),
+            logged(
+                "weather/a", day, sequence=2, accepted=100, quarantined=0, warnings={"unknown_field:gust": 2}
+            ),
+            logged("weather/d", day, lines=0, accepted=0, warnings={"unknown_field:gust": 1, "odd": 4}),
             logged("weather/b", day, lines=1, accepted=0, quarantined=1, status="unreadable"),
             logged("weather/c", day + timedelta(days=1), lines=0, accepted=0, status="empty"),
             logged("requests/a", date(2026, 3, 1), accepted=10),
@@ -287,19 +290,23 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_nor_a_later_one_is_new
     )
     first, second = files.to_dict("records")
     assert (first["lines"], first["accepted"], first["quarantined"], first["files"], first["unreadable"]) == (
-        101, 100, 1, 2, 1,
+        101, 100, 1, 3, 1,
     )  # fmt: skip
+    assert first["warnings"] == {"unknown_field:gust": 3, "odd": 4}
+    assert second["warnings"] == {}
     assert first["newest"] == pd.Timestamp(2013, 2, 19)
     assert pd.isna(second["newest"])
 
 
 def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:
     refused = {"event": "decided", "champion_before": "3", "decision": "refused", "elected": None}
-    rows = [ledger(1), *(ledger(n, **refused) for n in (2, 3, 4))]
+    judged = '{"evidence": {"trained": {"models": {"baseline": {"warnings": ["C on its bound 1"]}}}}}'
+    rows = [ledger(1), ledger(2, **refused), ledger(3, **refused), ledger(4, **refused, evidence=judged)]
     found = recent_decisions(
         table(tables.PROMOTION_LEDGER, *rows), CHAMPION, HistoryParams(days=60, decisions=2, runs=10)
     )
     assert found["sequence"].tolist() == [4, 3, 1]
+    assert found["models"].tolist() == ['{"baseline":{"warnings":["C on its bound 1"]}}', None, None]
 
 
 def test_the_newest_runs_stages_come_in_the_order_in_which_they_ran(table: Table) -> None:

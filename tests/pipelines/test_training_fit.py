@@ -1,4 +1,5 @@
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
@@ -8,7 +9,7 @@ from lakehouse_ml.datasets.study_folder import Studies
 from lakehouse_ml.flights.model import COSTS, ESTIMATORS
 from lakehouse_ml.pipelines.training.split import features_of, known_before, labels_of
 from lakehouse_ml.pipelines.training.study import Study
-from lakehouse_ml.pipelines.training.train import train, validate
+from lakehouse_ml.pipelines.training.train import _rounds_on_bound, train, validate
 from lakehouse_ml.pipelines.training.tune import fit, fold_of, tune
 
 BASELINE, CHALLENGER = ESTIMATORS
@@ -65,6 +66,13 @@ def test_a_search_that_is_best_at_the_most_rounds_says_so(tmp_path):
     assert "max_iter on its bound 5" in candidate.warnings
 
 
+def test_a_search_that_is_best_at_the_fewest_rounds_says_so():
+    rounds = PARAMS.tuning.round_step
+    assert _rounds_on_bound(rounds, CHALLENGER, PARAMS.tuning) == [f"max_iter on its bound {rounds}"]
+    assert _rounds_on_bound(2 * rounds, CHALLENGER, PARAMS.tuning) == []
+    assert _rounds_on_bound(None, BASELINE, PARAMS.tuning) == []
+
+
 def test_each_fold_is_scored_by_what_was_known_before_it():
     train_rows, validation = fold_of(ROWS, 2, days=8)
     assert train_rows["label_known_at"].max() <= validation["predict_date"].min()
@@ -87,6 +95,14 @@ def test_pruned_trials_are_no_candidates():
         if trial is not worst:
             trial.state = TrialState.PRUNED
     assert Study("s", "baseline", study.trials).best is worst
+
+
+@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.COMPLETE], ids=lambda state: state.name)
+def test_a_search_without_a_value_has_no_best_trial(state):
+    trial = optuna.trial.create_trial(state=TrialState.PRUNED)
+    trial.state = state
+    with pytest.raises(ValueError, match=r"study s: of 1 trials \d are complete, and 0 of them have a value"):
+        _ = Study("s", "baseline", [trial]).best
 
 
 def _nowhere():

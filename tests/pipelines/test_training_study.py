@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import optuna
@@ -136,6 +137,42 @@ def test_a_value_on_its_bound_is_reported(params, found):
     objective_value = objective(trial)
     study.tell(trial, objective_value)
     assert on_bounds(study.trials[0]) == found
+
+
+def test_a_range_of_one_value_has_no_bound_to_be_on():
+    single = {"x": optuna.distributions.FloatDistribution(2, 2, log=True)}
+    assert on_bounds(optuna.trial.create_trial(value=1.0, params={"x": 2.0}, distributions=single)) == []
+
+
+def builder_in(folder, monkeypatch, penalty):
+    """An estimator whose builder stands in a module of its own."""
+    (folder / "own_model.py").write_text(
+        "from sklearn.dummy import DummyClassifier\n\n"
+        f"PENALTY = {penalty}\n\n"
+        "def build(params, seed):\n"
+        "    return DummyClassifier(strategy='prior', random_state=seed)\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "own_model", raising=False)
+    return Estimator("baseline", ESTIMATORS[0].search_space, import_module("own_model").build, {"C": 0.01})
+
+
+def test_a_search_of_other_code_or_packages_takes_over_no_trial(tmp_path, monkeypatch):
+    def name(estimator=ESTIMATORS[0]):
+        params = training_params(tuning={**training_params().tuning.model_dump(), "trials": {"baseline": 1}})
+        return tune(training_rows(), Studies(tmp_path / "studies"), params, 1, estimator=estimator).name
+
+    before = name()
+    own = name(builder_in(tmp_path, monkeypatch, penalty=1))
+    # Not in the builder itself, but in what it may use.
+    changed = name(builder_in(tmp_path, monkeypatch, penalty=2))
+    assert len({before, own, changed}) == 3
+    assert name() == before
+    package = tmp_path / "packages/anything-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: anything\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(package.parent)
+    assert name() != before
 
 
 def test_the_name_of_a_study_follows_from_data_space_start_and_seed(tmp_path):

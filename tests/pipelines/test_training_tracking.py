@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import mlflow
@@ -122,6 +123,20 @@ def test_every_trial_is_a_finished_child_run(work):
     }
     assert {run.info.status for run in children} == {"FINISHED"}
     assert all(run.data.params and run.data.metrics for run in children)
+
+
+def test_what_training_found_odd_is_told_in_the_log_and_on_the_run(work, caplog):
+    facts = training_facts(ROWS, RUN, VERSIONS, PARAMS, 1, use_case=USE_CASE)
+    baseline, challenger = (replace(fitted, warnings=()) for fitted in work["fitted"])
+    odd = replace(challenger, warnings=("max_features on its bound 0.1", "max_iter on its bound 5"))
+    candidates = log_candidates(facts, ROWS, baseline, odd, *work["studies"])
+    told = "max_features on its bound 0.1; max_iter on its bound 5"
+    tags = mlflow.get_run(candidates["mlflow_run_id"]).data.tags
+    assert tags["challenger.warnings"] == told
+    assert "baseline.warnings" not in tags
+    assert [
+        record.getMessage() for record in caplog.records if record.name.endswith("training.tracking")
+    ] == [f"challenger: {told}"]
 
 
 def test_no_run_stays_open(work):

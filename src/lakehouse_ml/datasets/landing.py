@@ -1,5 +1,6 @@
 """The landing folder as Kedro datasets: what has landed, and the stream of new files."""
 
+import logging
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,6 +9,8 @@ from pyspark.sql import DataFrame
 
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, landed_file
+
+_log = logging.getLogger(__name__)
 
 _BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 
@@ -32,7 +35,7 @@ class LandingListing(_ReadOnly, AbstractDataset[NoReturn, list[LandedFile]]):
         self.metadata = metadata
 
     def load(self) -> list[LandedFile]:
-        """The listing.
+        """The listing. Hidden files are still being written; one whose name begins with ``_`` is told in the log.
 
         Raises:
             LandingError: There is no landing folder, or a file whose name tells no period.
@@ -42,12 +45,22 @@ class LandingListing(_ReadOnly, AbstractDataset[NoReturn, list[LandedFile]]):
                 f"No landing folder {self.folder}: play the feed with `kedro land --env={self.catalog} "
                 f"--until 2013-10-01`, or land files of your own there"
             )
-        files = sorted(self.folder.glob("*/*"))
-        landed = [file for file in files if file.is_file() and not file.name.startswith((".", "_"))]
+        files = sorted(file for file in self.folder.glob("*/*") if file.is_file())
+        landed = [file for file in files if not file.name.startswith((".", "_"))]
+        _tell_passed_over([file for file in files if file.name.startswith("_")])
         return [landed_file(file.parent.name, file.name, file.stat().st_size) for file in landed]
 
     def _describe(self) -> dict[str, Any]:
         return {"folder": str(self.folder)}
+
+
+def _tell_passed_over(files: list[Path]) -> None:
+    if files:
+        names = ", ".join(f"{file.parent.name}/{file.name}" for file in files)
+        _log.warning(
+            "landed and not taken, since streams pass over names with a leading _: %s; rename what holds data",
+            names,
+        )
 
 
 class LandingFiles(_ReadOnly, AbstractDataset[NoReturn, DataFrame]):

@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from flight_builders import asked, features, moved, scheduled
@@ -27,6 +28,26 @@ def test_draws_small_groups_towards_the_mean_of_all():
     same_number, other = came(1, "2013-04-20 14:00", 40), came(3, "2013-04-20 14:00", 0, carrier="B6")
     found = at_noon(*same_number, *other)
     assert found["flight_delay_84d_minutes"] == pytest.approx((40 + PRIOR_FLIGHTS * 20) / (1 + PRIOR_FLIGHTS))
+
+
+def every_day(late, first="2013-01-25"):
+    """A flight of number 1 on each of the days before the question, an hour late on those that are named."""
+    for day in pd.date_range(first, "2013-04-30").strftime("%Y-%m-%d"):
+        yield from came(1, f"{day} 14:00", 60 if day in late else 0)
+
+
+def test_holds_twelve_whole_weeks_and_no_day_more():
+    outside, edge = "2013-02-05", "2013-02-06"
+    assert at_noon(*every_day({outside}))["flight_delay_84d_minutes"] == 0
+    assert at_noon(*every_day({outside, edge}))["flight_delay_84d_minutes"] == pytest.approx(
+        (60 + PRIOR_FLIGHTS * 60 / 84) / (84 + PRIOR_FLIGHTS)
+    )
+
+
+def test_holds_four_whole_weeks_and_no_day_more():
+    outside, edge = "2013-04-02", "2013-04-03"
+    assert at_noon(*every_day({outside}))["city_late_rate_28d"] == 0
+    assert at_noon(*every_day({outside, edge}))["city_late_rate_28d"] == 1 / 28
 
 
 def test_groups_by_the_hour_on_new_yorks_clocks_across_daylight_saving():

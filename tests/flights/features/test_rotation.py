@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from flight_builders import asked, features, moved, scheduled
@@ -36,6 +37,17 @@ def test_weighs_the_feeders_lateness_by_how_often_it_was_the_feeder():
     assert rotation["rotation_share"] == 0.75
     assert rotation["rotation_lateness_minutes"] == 30
     assert rotation["rotation_feeder_lateness_minutes"] == 40
+
+
+@pytest.mark.parametrize(("unlinked", "share"), [("2013-04-02", 1), ("2013-04-03", 27 / 28)])
+def test_remembers_four_whole_weeks_and_no_day_more(unlinked, share):
+    """Flight 5 brings the aircraft on every day but one."""
+    past = []
+    for day in pd.date_range("2013-03-25", "2013-04-30").strftime("%Y-%m-%d"):
+        past += flown(5, f"{day} 10:00", "N1")
+        past += flown(9, f"{day} 18:00", "N2" if day == unlinked else "N1")
+    rotation = features(rotation_in_block, SIX, *past, scheduled(5, TODAY))
+    assert rotation["rotation_share"] == share
 
 
 def test_counts_a_feeder_that_waits_as_late_as_it_is_by_now():

@@ -1,6 +1,7 @@
 """What became of every line of every new file."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -51,16 +52,24 @@ def log_files(
         listing = quarantined.sparkSession.createDataFrame(rows, _LISTING)
         landed = {row[1] for row in rows}
         parts = [part for part in lines_by_source(frames, sources) if part.contract.name in landed]
-        yield _balanced(listing, parts, quarantined)
+        yield _balanced(listing, parts, rejected_lines(quarantined, [row[0] for row in rows]))
 
 
-def _row(file: LandedFile, is_new: bool) -> tuple[object, ...]:
+def rejected_lines(quarantined: DataFrame, files: Sequence[str]) -> DataFrame:
+    """Lines of the files that are in quarantine: file, quarantined (bigint).
+
+    The names are literals, so that the scan skips what was rejected years before.
+    """
+    theirs = quarantined.where(F.col("_file").isin(*files))
+    return theirs.groupBy(F.col("_file").alias("file")).agg(F.count("*").alias("quarantined"))
+
+
+def _row(file: LandedFile, is_new: bool) -> tuple[str, str, datetime, datetime, int, bool]:
     return (file.file, file.source, file.period_start, file.period_end, file.size_bytes, is_new)
 
 
-def _balanced(listing: DataFrame, parts: Sequence[SourceLines], quarantined: DataFrame) -> DataFrame:
+def _balanced(listing: DataFrame, parts: Sequence[SourceLines], rejected: DataFrame) -> DataFrame:
     counted = counts_by_file(outcomes(parts)).drop("rejected")
-    rejected = quarantined.groupBy(F.col("_file").alias("file")).agg(F.count("*").alias("quarantined"))
     logged = listing.join(counted, "file", "left").join(rejected, "file", "left")
     logged = logged.where(F.col("is_new") | F.col("lines").isNotNull()).drop("is_new")
     none = F.create_map().cast("map<string,bigint>")

@@ -1,6 +1,7 @@
 """The alert rules: each looks at one kind of history and says what is wrong now, to whom."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -172,7 +173,7 @@ def _failing(streak: Sequence[Any], owner: str) -> Finding:
 def data_alerts(
     files: pd.DataFrame, run: Run, params: DataParams, *, sources: Sequence[str], owners: Owners
 ) -> list[Finding]:
-    """Sources that are late, days with too many rejected lines, files that could not be read.
+    """Sources that are late, days with too many rejected lines, files that could not be read, lines with warnings.
 
     Args:
         files: ``file_history``.
@@ -188,7 +189,12 @@ def data_alerts(
     now = naive(run.as_of)
     recent = files[pd.to_datetime(files["day"]) >= now - pd.Timedelta(days=params.days)]
     owner = owner_of(owners, "data")
-    return [*_late(files, now, params, owner), *_rejected(recent, params, owner), *_unreadable(recent, owner)]
+    return [
+        *_late(files, now, params, owner),
+        *_rejected(recent, params, owner),
+        *_unreadable(recent, owner),
+        *_warned(recent, owner),
+    ]
 
 
 def source_ages(files: pd.DataFrame, now: pd.Timestamp) -> dict[str, Any]:
@@ -230,6 +236,18 @@ def _unreadable(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
         )
         evidence = f"{row.day}, {row.unreadable} files"
         yield _data_finding("unreadable_file", "critical", row.source, reason, owner, evidence)
+
+
+def _warned(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
+    for source, days in recent.groupby("source"):
+        counted: Counter[str] = sum(map(Counter, days["warnings"]), Counter())
+        if counted:
+            told = ", ".join(f"{name} in {lines} lines" for name, lines in sorted(counted.items()))
+            reason = f"{source}: {told}; ask the sender, then change the source's contract or its rule"
+            # The lines were taken and are sound: that the contract is behind must hold no training or model back.
+            yield Finding(
+                "warned_lines", "warning", str(source), reason, owner, ", ".join(sorted(counted)), "platform"
+            )
 
 
 _data_finding = partial(Finding, about="data")

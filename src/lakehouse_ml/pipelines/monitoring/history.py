@@ -1,6 +1,8 @@
 """What earlier runs left in the ops tables, as the small frames that alerts and pages are made from."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 from pydantic import Field
@@ -52,27 +54,41 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
 
     Returns:
         One row per source and day: source, day (date, UTC), newest (end of the newest period with data,
-        UTC), files, unreadable (files), lines, accepted, duplicates, quarantined.
+        UTC), files, unreadable (files), lines, accepted, duplicates, quarantined, warnings (lines by rule that only
+        warns, unknown and missing fields by name).
     """
     newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
     known = log.where(F.col("period_start") < F.lit(run.as_of))
     current = known.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
     has_data = F.col("accepted") + F.col("duplicates") > 0
-    return (
+    warned = F.when(F.size("warnings") > 0, F.to_json("warnings"))
+    found = (
         current.groupBy("source", F.to_date("period_start").alias("day"))
         .agg(
             F.max(F.when(has_data, F.col("period_end"))).alias("newest"),
             F.count("*").alias("files"),
             F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),
             *(F.sum(name).alias(name) for name in ("lines", "accepted", "duplicates", "quarantined")),
+            F.collect_list(warned).alias("warnings"),
         )
         .orderBy("source", "day")
         .toPandas()
     )
+    return found.assign(warnings=found["warnings"].map(_added_up))
+
+
+def _added_up(texts: Iterable[str]) -> dict[str, int]:
+    """Counts by name, over JSON objects of such counts."""
+    return dict(sum((Counter(json.loads(text)) for text in texts), Counter()))
 
 
 def recent_decisions(ledger: DataFrame, champion: Watched, params: HistoryParams) -> pd.DataFrame:
-    """The newest rows of the promotion ledger, newest first, and those that moved the alias to the champion."""
+    """The newest rows of the promotion ledger, newest first, and those that moved the alias to the champion.
+
+    Returns:
+        The ledger's plain columns, and models (JSON by role, as training handed them over; None where the
+        row holds no evidence of a training).
+    """
     columns = (
         "sequence", "event", "run_id", "as_of", "actor", "decision", "elected", "model_version", "reasons",
         "champion_before", "champion_after",
@@ -81,10 +97,11 @@ def recent_decisions(ledger: DataFrame, champion: Watched, params: HistoryParams
     moved = (F.col("event") == "moved") & (F.col("champion_after") == champion.version)
     wanted = (F.col("_place") <= params.decisions) | moved
     return (
-        ledger.select(*columns, place.alias("_place"))
+        ledger.select(*columns, "evidence", place.alias("_place"))
         .where(wanted)
         .orderBy("_place")
-        .drop("_place")
+        .withColumn("models", F.get_json_object("evidence", "$.evidence.trained.models"))
+        .drop("_place", "evidence")
         .toPandas()
     )
 

@@ -1,5 +1,6 @@
 """The short account of a run: what the terminal shows at its end."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -146,8 +147,17 @@ def _decision(ledger: pd.DataFrame) -> dict[str, Any] | None:
         "elected": newest["elected"],
         "champion": ledger.iloc[0]["champion_after"],
         "reasons": [reason for reason in newest["reasons"] if not reason.startswith(_PASSED)],
+        "odd": _odd(newest["models"]),
         "passed": [r.removeprefix(_PASSED).split(":")[0] for r in newest["reasons"] if r.startswith(_PASSED)],
     }
+
+
+def _odd(models: str | None) -> list[str]:
+    """What training found odd about the models that were judged, e.g. ``baseline: C on its bound 1``."""
+    if models is None:
+        # A roll-back judges no training.
+        return []
+    return [f"{role}: {odd}" for role, model in json.loads(models).items() for odd in model["warnings"]]
 
 
 def render_summary(summary: Summary) -> RenderableType:
@@ -200,6 +210,7 @@ def _said(summary: Summary) -> Text:
         text.append(f"Promotion: {decision['decision']}", style="bold")
         text.append(f", elected {decision['elected'] or 'none'}, as of {decision['as_of']} UTC\n")
         text.append("".join(f"  {reason}\n" for reason in decision["reasons"]))
+        text.append("".join(f"  odd in training: {odd}\n" for odd in decision["odd"]))
         text.append(f"  {len(decision['passed'])} rules passed: {', '.join(decision['passed'])}\n")
     text.append(f"Champion: version {summary['champion']}\n", style="bold")
     text.append(f"Retrain: {_RETRAIN[summary['retrain']['outcome']]}\n", style="bold")

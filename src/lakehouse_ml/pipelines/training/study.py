@@ -37,7 +37,7 @@ class Search:
     """What a study searches, and how.
 
     Attributes:
-        name: The study's name: other data, space or seed have another one.
+        name: The study's name: other data, space, seed, code or packages have another one.
         objective: Value of one trial, to be high.
         start: Hyper-parameters of the first trial.
         trials: Trials in all, pruned ones included.
@@ -58,7 +58,7 @@ class Study:
     """A finished search.
 
     Attributes:
-        name: Role and fingerprint of data, space and seed.
+        name: Role and fingerprint of data, space, seed, code and packages.
         role: ``baseline`` or ``challenger``.
         trials: Its trials, by number.
     """
@@ -69,9 +69,19 @@ class Study:
 
     @property
     def best(self) -> FrozenTrial:
-        """The complete trial of the highest value; of equals the first."""
-        complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
-        return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+        """The complete trial of the highest value; of equals the first.
+
+        Raises:
+            ValueError: No trial is complete, or one has no value.
+        """
+        values = {trial.number: trial.value for trial in self.trials if trial.state == TrialState.COMPLETE}
+        known = {number: value for number, value in values.items() if value is not None}
+        if not known or len(known) < len(values):
+            raise ValueError(
+                f"study {self.name}: of {len(self.trials)} trials {len(values)} are complete, and {len(known)} of "
+                "them have a value; delete its folder to search again"
+            )
+        return self.trials[max(known, key=lambda number: (known[number], -number))]
 
 
 def run_study(search: Search, store: TrialStore) -> list[FrozenTrial]:
@@ -149,7 +159,8 @@ def on_bounds(trial: FrozenTrial) -> list[str]:
 
 
 def _end_at(value: Any, distribution: BaseDistribution) -> float | None:
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
+    # Where there is one value only, nothing was searched.
+    if not isinstance(distribution, FloatDistribution | IntDistribution) or distribution.single():
         return None
     scale: Callable[[float], float] = math.log if distribution.log else float
     low, high = scale(distribution.low), scale(distribution.high)

@@ -1,5 +1,6 @@
 """Training's record in MLflow: models, trials as child runs, and everything that tells where they come from."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -20,6 +21,8 @@ from lakehouse_ml.pipelines.training.split import features_of
 from lakehouse_ml.pipelines.training.study import Study
 from lakehouse_ml.pipelines.training.train import Fitted
 from lakehouse_ml.probability_model import ProbabilityModel
+
+_log = logging.getLogger(__name__)
 
 EXAMPLE_ROWS = 5
 # What a server needs to load and run a model.
@@ -54,6 +57,8 @@ def log_candidates(
         models = {fitted.role: _log_model(fitted, facts, example) for fitted in (baseline, challenger)}
         for study in (baseline_study, challenger_study):
             _log_trials(study, run_id)
+        for fitted in (baseline, challenger):
+            _warn(fitted)
         mlflow.log_figure(tuning_figure(baseline_study, challenger_study), "plots/tuning.html")
     return {**facts, "mlflow_run_id": run_id, "models": models}
 
@@ -110,6 +115,14 @@ def _log_model(fitted: Fitted, facts: Facts, example: pd.DataFrame) -> dict[str,
         "validation_average_precision": fitted.validation,
         "warnings": list(fitted.warnings),
     }
+
+
+def _warn(fitted: Fitted) -> None:
+    """Say what training found odd where a person looks: in the run's log, and on its page in MLflow."""
+    if fitted.warnings:
+        odd = "; ".join(fitted.warnings)
+        mlflow.set_tag(f"{fitted.role}.warnings", odd)
+        _log.warning("%s: %s", fitted.role, odd)
 
 
 def signature_of(model: ProbabilityModel) -> ModelSignature:

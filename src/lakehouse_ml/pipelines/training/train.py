@@ -110,5 +110,8 @@ def validate(
 
 
 def _rounds_on_bound(rounds: int | None, estimator: Estimator, tuning: TuningParams) -> list[str]:
-    is_last = rounds is not None and rounds + tuning.round_step > tuning.max_rounds
-    return [f"{estimator.rounds} on its bound {tuning.max_rounds}"] if is_last else []
+    if rounds is None:
+        return []
+    is_first, is_last = rounds == tuning.round_step, rounds + tuning.round_step > tuning.max_rounds
+    ends = {tuning.round_step: is_first, tuning.max_rounds: is_last}
+    return [f"{estimator.rounds} on its bound {end}" for end, is_there in ends.items() if is_there]

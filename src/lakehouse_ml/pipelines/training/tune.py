@@ -1,7 +1,9 @@
 """Hyper-parameters by forward chaining: every validation fold is scored by a model of what lies before it."""
 
 import hashlib
+import inspect
 import json
+import sys
 from functools import partial
 from typing import Any
 
@@ -13,6 +15,7 @@ from optuna.trial import Trial
 from sklearn.metrics import average_precision_score
 
 from lakehouse_ml.pipelines.training.params import TrainingParams, TuningParams
+from lakehouse_ml.pipelines.training.provenance import hash_of, installed_packages
 from lakehouse_ml.pipelines.training.split import (
     days_spread_evenly,
     features_of,
@@ -115,11 +118,18 @@ def scores_by_rounds(
 
 
 def _fingerprint(folds: list[Fold], estimator: Estimator, tuning: TuningParams, seed: int) -> str:
-    """SHA-256 over all that a trial's value depends on but for the code of the estimator and its libraries."""
+    """SHA-256 over all that a trial's value depends on: rows, search, code and packages."""
     total = hashlib.sha256()
     for rows in (rows for fold in folds for rows in fold):
         total.update(json.dumps(list(rows.columns)).encode())
         total.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
     how = tuning.model_dump(exclude={"trials"})
-    total.update(json.dumps([space_of(estimator.search_space), dict(estimator.start), how, seed]).encode())
+    search = [space_of(estimator.search_space), dict(estimator.start), how, seed]
+    total.update(json.dumps([search, code_of_trials(estimator), hash_of(installed_packages())]).encode())
     return total.hexdigest()
+
+
+def code_of_trials(estimator: Estimator) -> str:
+    """SHA-256 over the modules that a trial runs: the estimator's with its helpers, and those of the search."""
+    parts = (estimator.build, ProbabilityModel, cross_validate, run_study)
+    return hash_of([inspect.getsource(sys.modules[part.__module__]) for part in parts])
