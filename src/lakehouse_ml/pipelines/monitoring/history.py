@@ -51,17 +51,19 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
         run: Its now; what the platform lands bears the wall clock, years after data that is played.
 
     Returns:
-        One row per source and day: source, day (date, UTC), newest (end of the newest period with data,
-        UTC), files, unreadable (files), lines, accepted, duplicates, quarantined.
+        One row per source and day: source, day (date, UTC), newest (end of the newest period with news: records that
+        stood in no file taken before, UTC), files, unreadable (files), lines, accepted, duplicates, quarantined.
     """
     newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
     known = log.where(F.col("period_start") < F.lit(run.as_of))
     current = known.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
-    has_data = F.col("accepted") + F.col("duplicates") > 0
+    # Old records under a new name are no news. Which of two files with the same records accepted them depends on the
+    # order in which they were taken, but one of them did, and a publication of its own has a published_at of its own.
+    has_news = F.col("accepted") > 0
     return (
         current.groupBy("source", F.to_date("period_start").alias("day"))
         .agg(
-            F.max(F.when(has_data, F.col("period_end"))).alias("newest"),
+            F.max(F.when(has_news, F.col("period_end"))).alias("newest"),
             F.count("*").alias("files"),
             F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),
             *(F.sum(name).alias(name) for name in ("lines", "accepted", "duplicates", "quarantined")),
