@@ -1,10 +1,9 @@
-"""A replayed week in seconds: data part and policy, training aside, in one process that is warm."""
+"""Each replayed week in seconds: data part and policy, training aside, in one process that is warm."""
 
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 
 from kedro.framework.startup import bootstrap_project
 from rich.console import Console
@@ -32,11 +31,11 @@ def main(folder: Path) -> int:
     steps = list(play_data(world, moments(START, START + WEEKS * WEEK, WEEK), flights_feed([])))
     played = list(play_policy(world, "never", steps, ()))
     weeks = [data.seconds + policy.seconds for data, policy in zip(steps, played, strict=True)][WARM_FROM:]
-    table = Table("week until", "data part", "policy", title=f"{median(weeks):.0f} s, at most {MOST:.0f}")
+    table = Table("week until", "data part", "policy", title=f"{max(weeks):.0f} s, at most {MOST:.0f}")
     for data, policy in zip(steps, played, strict=True):
         table.add_row(f"{data.as_of:%Y-%m-%d}", f"{data.seconds:.1f}", f"{policy.seconds:.1f}")
     Console().print(table)
-    return int(median(weeks) > MOST)
+    return int(max(weeks) > MOST)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Batch scoring in rows a second, as a ratio to the model itself in this process, from a million rows up.
 
 Both score the same rows of the same file: the stage reads, joins and checks them, the model gets them in memory.
+The predictions are thrown away: what it costs to write them to ``ml.predictions`` is not in the figure.
 """
 
 import sys

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from lakehouse_ml.lakehouse.column_counts import Edges, counts_by_day, day_counts
+from lakehouse_ml.lakehouse.tables.monitoring import METRICS
 from lakehouse_ml.metrics import Scored, draw_days, estimate, number_days, resample
 from lakehouse_ml.pipelines.monitoring.champion import Watched
 from lakehouse_ml.pipelines.monitoring.counting import (
@@ -23,7 +24,6 @@ from lakehouse_ml.pipelines.monitoring.counting import (
     frozen_edges,
 )
 from lakehouse_ml.pipelines.monitoring.profile import span_rows
-from lakehouse_ml.pipelines.monitoring.quality import METRICS
 from lakehouse_ml.pipelines.monitoring.rules import Interval
 from lakehouse_ml.pipelines.monitoring.windows import Window
 from lakehouse_ml.use_case import Costs

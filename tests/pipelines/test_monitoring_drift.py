@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ def test_every_window_is_compared_with_training_and_with_the_window_before() -> 
     assert consecutive["window_cmp"]["start"].date() == BEFORE
     assert consecutive["window_cmp"]["end"].date() == MONDAY
     baseline = found[found["drift_type"] == "BASELINE"].iloc[0]
-    assert baseline["window_cmp"]["start"].date() == date(2013, 1, 1)
+    assert baseline["window_cmp"] is None
 
 
 def test_a_gap_in_the_windows_is_not_bridged() -> None:

@@ -22,6 +22,7 @@ def window(start: Any = MONDAY, known: float = 1.0, rows: int = 2000, **changes:
     return pd.DataFrame(
         {
             "model_version": "3", "window_start": start, "window_end": start + timedelta(days=7), "score": score,
+            "predict_date": [start + timedelta(days=n % 7) for n in range(rows)],
             "threshold": 0.25, "is_resolved": is_known, "label": label, **changes,
         }
     )  # fmt: skip
@@ -46,6 +47,12 @@ def test_a_window_that_waits_for_labels_or_for_its_end_is_estimated_from_all_its
         float((running["score"] * (1 - running["score"])).mean())
     )
     assert AS_OF.date() < running["window_end"].iloc[0]
+
+
+def test_a_week_that_a_model_served_in_part_stays_an_estimate() -> None:
+    frame = window()
+    late = frame[frame["predict_date"] > MONDAY]
+    assert estimated(late)["known_share"].tolist() == [1.0]
 
 
 def test_versions_are_estimated_apart() -> None:

@@ -7,7 +7,15 @@ import pytest
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from lakehouse_ml.pipelines.monitoring.quality import Holdouts, Standards, is_complete, quality_rows
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.quality import (
+    Holdouts,
+    Standards,
+    is_complete,
+    is_settled,
+    quality_rows,
+    waiting_predictions,
+)
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams, QualityRule
 from lakehouse_ml.pipelines.monitoring.windows import EPOCH, Window, WindowParams, complete_windows
 from lakehouse_ml.use_case import Costs
@@ -19,16 +27,18 @@ COSTS = Costs(false_alarm=1.0, miss=3.0)
 HOLDOUTS: Holdouts = {"digest": {"brier_loss": Interval(0.10, 0.20)}}
 
 
-def resolved(rows: int = 2100, skill: float = 1.5, seed: int = 0, **changes: Any) -> pd.DataFrame:
+def resolved(
+    rows: int = 2100, skill: float = 1.5, seed: int = 0, start: date = MONDAY, **changes: Any
+) -> pd.DataFrame:
     """One week of predictions with the truth; ``skill`` 0: the score says nothing."""
     generator = np.random.default_rng(seed)
     label = generator.random(rows) < 0.25
     score = 1 / (1 + np.exp(-(skill * (label * 2.0 - 1) + generator.normal(-0.8, 1, rows))))
     return pd.DataFrame(
         {
-            "model_version": "3", "model_digest": "digest", "window_start": MONDAY,
-            "window_end": MONDAY + timedelta(days=7),
-            "predict_date": [MONDAY + timedelta(days=n % 7) for n in range(rows)],
+            "model_version": "3", "model_digest": "digest", "window_start": start,
+            "window_end": start + timedelta(days=7),
+            "predict_date": [start + timedelta(days=n % 7) for n in range(rows)],
             "score": score, "threshold": 0.4, "label": pd.Series(label, dtype=object), "is_resolved": True, **changes,
         }
     )  # fmt: skip
@@ -78,8 +88,34 @@ def test_a_window_with_few_positives_is_not_measured() -> None:
     assert not measure(resolved(), min_positives=positives + 1)
 
 
+def test_a_model_promoted_amid_a_week_has_no_complete_window_of_it_and_neither_has_the_one_before() -> None:
+    frame = resolved()
+    is_early = frame["predict_date"] < MONDAY + timedelta(days=3)
+    for part in (frame[~is_early], frame[is_early]):
+        assert is_settled(part, PARAMS)
+        assert not is_complete(part, PARAMS)
+        assert not measure(part)
+    both = frame.assign(model_version=np.where(is_early, "3", "4"))
+    assert not measure(both)
+    sunday = frame["predict_date"] == MONDAY + timedelta(days=6)
+    assert is_complete(pd.concat([frame[~sunday], frame[sunday].head(1)]), PARAMS)
+    assert not is_complete(frame[~sunday], PARAMS)
+
+
+def test_a_week_that_a_model_served_in_part_is_waited_for_until_its_outcomes_are_in() -> None:
+    early = resolved()
+    early = early[early["predict_date"] < MONDAY + timedelta(days=3)]
+    frame = pd.concat([early, resolved(model_version="4")], ignore_index=True)
+    over, amid = (Run("run", datetime(2013, 9, day, tzinfo=UTC), {}) for day in (23, 22))
+    assert set(waiting_predictions(frame, over, PARAMS)["model_version"]) == {"4"}
+    assert len(waiting_predictions(frame, amid, PARAMS)) == len(frame)
+    waits = frame.assign(is_resolved=frame["model_version"] == "4")
+    assert len(waiting_predictions(waits, over, PARAMS)) == len(frame)
+    assert waiting_predictions(frame[:0], over, PARAMS).empty
+
+
 def test_windows_and_versions_are_measured_apart() -> None:
-    other = resolved(seed=2, model_version="4", window_start=MONDAY - timedelta(days=7))
+    other = resolved(seed=2, model_version="4", start=MONDAY - timedelta(days=7))
     rows = measure(pd.concat([resolved(), other]))
     assert [(row["model_version"], row["window_start"]) for row in rows] == [
         ("3", MONDAY), ("4", MONDAY - timedelta(days=7)),
@@ -110,9 +146,7 @@ def test_a_rule_about_several_windows_looks_at_those_on_record_and_at_those_meas
     assert rule.is_broken(value, {}, (0.0, 0.07, 0.07))
     assert not rule.is_broken(value, {}, (0.9, 0.05, 0.06))
     assert rule.is_broken({"roc_auc_shortfall": None}, {}, (0.0, 0.0))
-    weeks = [
-        calibrated(seed=n).assign(window_start=MONDAY + timedelta(days=7 * n), score=0.5) for n in range(3)
-    ]
+    weeks = [calibrated(seed=n, start=MONDAY + timedelta(days=7 * n)) for n in range(3)]
     sums = [frame.assign(score=np.random.default_rng(0).beta(1, 3, len(frame))) for frame in weeks]
     rows = measure_after(pd.concat(sums), Standards({}, {}), rules=(rule,))
     assert [row["broken_rules"] for row in rows] == [[], [], ["short"]]
@@ -120,12 +154,12 @@ def test_a_rule_about_several_windows_looks_at_those_on_record_and_at_those_meas
     assert first[0]["broken_rules"] == ["short"]
 
 
-def calibrated(rows: int = 6000, seed: int = 3) -> pd.DataFrame:
+def calibrated(rows: int = 6000, seed: int = 3, start: date = MONDAY) -> pd.DataFrame:
     """A week whose scores are the probabilities that they say they are."""
     generator = np.random.default_rng(seed)
     score = generator.beta(1, 3, rows)
     label = pd.Series(generator.random(rows) < score, dtype=object)
-    return resolved(rows).assign(score=score, label=label)
+    return resolved(rows, start=start).assign(score=score, label=label)
 
 
 def test_a_window_wholly_worse_than_the_holdout_breaks_the_rule_and_an_overlapping_one_does_not() -> None:

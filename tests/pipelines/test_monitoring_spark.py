@@ -9,7 +9,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.counting import ProfileParams, count_days, items_of, training_edges
+from lakehouse_ml.pipelines.monitoring.counting import (
+    ProfileParams,
+    count_days,
+    counted_by_day,
+    day_window,
+    items_of,
+    training_edges,
+)
 from lakehouse_ml.pipelines.monitoring.history import (
     HistoryParams,
     recent_decisions,
@@ -272,7 +279,9 @@ def test_the_first_holdout_of_a_model_counts(table: Table) -> None:
     assert holdout_intervals(table(tables.EVALUATIONS, *rows)) == {"digest": {"brier_loss": (0.2, 0.4)}}
 
 
-def test_a_replayed_file_counts_once_and_neither_an_empty_nor_a_later_one_is_news(table: Table) -> None:
+def test_a_replayed_file_counts_once_and_neither_an_empty_a_later_nor_a_repeated_one_is_news(
+    table: Table,
+) -> None:
     day = date(2013, 2, 18)
     files = recent_files(
         table(
@@ -284,6 +293,7 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_nor_a_later_one_is_new
             logged("weather/d", day, lines=0, accepted=0, warnings={"unknown_field:gust": 1, "odd": 4}),
             logged("weather/b", day, lines=1, accepted=0, quarantined=1, status="unreadable"),
             logged("weather/c", day + timedelta(days=1), lines=0, accepted=0, status="empty"),
+            logged("weather/d", day + timedelta(days=1), accepted=0, duplicates=100),
             logged("requests/a", date(2026, 3, 1), accepted=10),
         ),
         RUN,
@@ -296,6 +306,30 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_nor_a_later_one_is_new
     assert second["warnings"] == {}
     assert first["newest"] == pd.Timestamp(2013, 2, 19)
     assert pd.isna(second["newest"])
+
+
+def test_the_same_records_in_two_files_are_news_whichever_was_taken_first(table: Table) -> None:
+    day, next_day = date(2013, 2, 18), date(2013, 2, 19)
+    repeated = {"accepted": 0, "duplicates": 100}
+    for first, second in (({}, repeated), (repeated, {})):
+        rows = (logged("weather/a", day, **first), logged("weather/b", next_day, **second))
+        newest = recent_files(table(tables.INGESTION_LOG, *rows), RUN)["newest"]
+        assert newest.notna().sum() == 1
+        assert newest.max() >= pd.Timestamp(next_day)
+
+
+def test_whole_numbers_and_booleans_are_profiled_as_numbers(spark: SparkSession) -> None:
+    day = date(2013, 2, 18)
+    rows = [("a", day, 1, 2**60 + 1, True), ("b", day, 2, 0, False), ("c", day, None, None, None)]
+    frame = spark.createDataFrame(
+        rows, "key string, predict_date date, gates int, seats bigint, is_wet boolean"
+    )
+    champion = Watched("3", "digest", day, day + timedelta(days=1))
+    edges = training_edges(frame, champion, BINS)
+    assert set(edges) == {"gates", "seats", "is_wet"}
+    counts = counted_by_day(frame, [day_window(day)], edges)[day]
+    assert {name: (of.nulls, of.bins) for name, of in counts.items()} == dict.fromkeys(edges, (1, (1, 1)))
+    assert counts["seats"].largest == 2.0**60
 
 
 def test_a_move_of_the_alias_is_kept_however_long_ago(table: Table) -> None:

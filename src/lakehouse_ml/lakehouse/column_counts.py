@@ -94,10 +94,11 @@ def count_numbers(values: pa.Array, edges: list[float]) -> Counts:
     """Counts of numbers; null is missing, NaN is a value that is none.
 
     Args:
-        values: Numbers.
+        values: Numbers or booleans.
         edges: Inner bin edges, ascending.
     """
-    given = pc.cast(values, pa.float64()).drop_null().to_numpy(zero_copy_only=False)
+    # Whole numbers too large for a double's last digit are counted all the same.
+    given = pc.cast(values, pa.float64(), safe=False).drop_null().to_numpy(zero_copy_only=False)
     found: NDArray[np.float64] = given[np.isfinite(given)]
     places = np.searchsorted(np.asarray(edges, np.float64), found, side="left")
     mean = float(found.mean()) if len(found) else 0.0

@@ -53,14 +53,19 @@ class ScoringService:
         return answer_of(found, request)
 
     def keep_up(self) -> None:
-        """Follow the alias, and land what is due; what fails is tried again at the next call, and told by ping."""
+        """Follow the alias, and land what is due; what fails is tried again at the next call, and told by ping.
+
+        Whatever it is: this is called until the server stops, and an error would end that in silence.
+        """
         before = self.state
         self._versions.follow()
         try:
             self._log.land_due()
             self._log_fault = ""
-        except OSError as error:
-            self._log_fault = str(error)
+        except Exception as error:
+            if not isinstance(error, OSError):
+                logger.exception("The request log could not be landed")
+            self._log_fault = str(error) if isinstance(error, OSError) else repr(error)
         if self.state != before:
             logger.warning("Now serving %s", self.state)
 

@@ -12,16 +12,18 @@ from lakehouse_ml.lakehouse.tables.columns import (
     text,
 )
 
-_QUALITY = (
-    ("average_precision", "Average precision"),
-    ("roc_auc", "Area under the ROC curve"),
-    ("brier_loss", "Brier loss"),
-    ("cost", "Mean cost of the decisions"),
-)
+# What the scores alone can promise, and so is estimated too; then every metric of a window.
+EXPECTED = {
+    "average_precision": "Average precision",
+    "roc_auc": "Area under the ROC curve",
+    "brier_loss": "Brier loss",
+    "cost": "Mean cost of the decisions",
+}
+METRICS = {**EXPECTED, "calibration_error": "Mean gap of score and truth over bins"}
 
 QUALITY_WINDOWS = Contract(
     table="ops.quality_windows",
-    grain="complete 7-day window x model version",
+    grain="complete 7-day window x model version that served all of its days",
     key=("model_version", "window_start"),
     columns=(
         text("model_version", "Version in the registry"),
@@ -34,15 +36,12 @@ QUALITY_WINDOWS = Contract(
         number("positive_rate", "Share of positive labels"),
         *(
             number(f"{metric}{end}", f"{description}{says}")
-            for metric, description in (
-                *_QUALITY,
-                ("calibration_error", "Mean gap of score and truth over bins"),
-            )
+            for metric, description in METRICS.items()
             for end, says in (("", ""), ("_low", ", lower 95 %"), ("_high", ", upper 95 %"))
         ),
         *(
             number(f"expected_{metric}", f"{description} that the scores alone promise: an estimate")
-            for metric, description in _QUALITY
+            for metric, description in EXPECTED.items()
         ),
         Column("is_violation", "boolean", "A quality rule is broken"),
         Column("broken_rules", "array<string>", "Names of the broken quality rules"),
@@ -97,11 +96,13 @@ RETRAIN_DECISIONS = Contract(
     owner="data science",
 )  # fmt: skip
 
+DATA_TYPE = text("data_type", "double for numbers and booleans, string; table for :table, which has none")
+
 _DRIFT_DELTAS = ("count", "avg", "percent_null", "percent_zeros", "percent_distinct")
 
 PROFILE_METRICS = Contract(
     table="ops.profile_metrics",
-    grain="column x window x model version; columns of the vendor's data profiling",
+    grain="column x window x model version, as the days were when first counted; columns of the vendor's profiling",
     key=("model_version", "log_type", "window", "column_name"),
     columns=(
         text("model_version", "Champion whose frozen edges count"),
@@ -112,7 +113,7 @@ PROFILE_METRICS = Contract(
         MONITOR_VERSION,
         *SLICE,
         text("column_name", "Feature, or :table"),
-        text("data_type", "Spark SQL type"),
+        DATA_TYPE,
         number("count", "Rows", "bigint", required=True),
         number("num_nulls", "Missing values", "bigint", required=True),
         number("percent_null", "Share of missing values, 0..100"),
@@ -120,7 +121,11 @@ PROFILE_METRICS = Contract(
         number("percent_nan", "Share of values that are not a finite number, 0..100"),
         number("num_zeros", "Zeros", "bigint"),
         number("percent_zeros", "Share of zeros, 0..100"),
-        number("distinct_count", "Distinct values", "bigint"),
+        number(
+            "distinct_count",
+            "Distinct values: an estimate of numbers; of text over several days, those stored by name for a day",
+            "bigint",
+        ),
         number("percent_distinct", "Share of distinct values, 0..100"),
         number("avg", "Mean"),
         number("stddev", "Standard deviation"),
@@ -133,9 +138,9 @@ PROFILE_METRICS = Contract(
             required=False,
         ),
         number("median", "The same"),
-        number("min_length", "Characters of the shortest value of a text", "bigint"),
-        number("max_length", "Characters of the longest value of a text", "bigint"),
-        number("avg_length", "Mean characters of a text"),
+        number("min_length", "Characters of the shortest value of a text, as distinct_count", "bigint"),
+        number("max_length", "Characters of the longest value of a text, as distinct_count", "bigint"),
+        number("avg_length", "Mean characters of a text, as distinct_count"),
         Column("non_null_columns", "array<string>", "Of :table, features with any value", required=False),
         Column("edges", "array<double>", "Inner bin edges, frozen with the champion", required=False),
         Column("bin_counts", "array<bigint>", "Rows per bin", required=False),
@@ -159,12 +164,18 @@ DRIFT_METRICS = Contract(
         text("model_version", "Champion whose frozen edges count"),
         Column("drift_type", "string", "Reference", rule="drift_type IN ('BASELINE', 'CONSECUTIVE')"),
         WINDOW,
-        Column("window_cmp", WINDOW.type, "Days of the reference", unit="UTC"),
+        Column(
+            "window_cmp",
+            WINDOW.type,
+            "Days of the window before; null for BASELINE, the training window",
+            required=False,
+            unit="UTC",
+        ),
         GRANULARITY,
         MONITOR_VERSION,
         *SLICE,
         text("column_name", "Feature, or :table"),
-        text("data_type", "Spark SQL type"),
+        DATA_TYPE,
         *(number(f"{name}_delta", f"{name}: window minus reference") for name in _DRIFT_DELTAS),
         Column(
             "non_null_columns_delta",

@@ -1,6 +1,6 @@
 """The days that a run looks at, counted in one pass on the champion's frozen edges."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -34,6 +34,8 @@ from lakehouse_ml.pipelines.monitoring.windows import (
 
 BASELINE, INPUT = "BASELINE", "INPUT"
 DAY = "predict_date"
+# What features are made of; a boolean counts as 0 and 1.
+NUMBERS, TEXTS = ("double", "int", "bigint", "boolean"), ("string",)
 _NOT_FEATURES = ("key", DAY, "predict_at")
 
 DayCounts = Mapping[date, Mapping[str, Counts]]
@@ -202,9 +204,9 @@ def stored_edges(stored: pd.DataFrame) -> Edges:
     }
 
 
-def feature_names(features: DataFrame, data_type: str) -> list[str]:
-    """The features of a type, ``double`` or ``string``."""
-    return [name for name, kind in features.dtypes if kind == data_type and name not in _NOT_FEATURES]
+def feature_names(features: DataFrame, kinds: Collection[str]) -> list[str]:
+    """The features of some types: ``NUMBERS`` or ``TEXTS``."""
+    return [name for name, kind in features.dtypes if kind in kinds and name not in _NOT_FEATURES]
 
 
 def training_edges(features: DataFrame, champion: Watched, params: ProfileParams) -> Edges:
@@ -215,7 +217,7 @@ def training_edges(features: DataFrame, champion: Watched, params: ProfileParams
     """
     training = features.where(_within([Window(champion.trained_from, champion.trained_until)]))
     share = max(1, training.count() // params.edge_rows)
-    names = feature_names(features, "double")
+    names = feature_names(features, NUMBERS)
     sample = training.where(F.pmod(F.xxhash64("key"), F.lit(share)) == 0).select(*names).toPandas()
     if sample.empty:
         raise ValueError(
@@ -246,7 +248,7 @@ def bin_edges(values: NDArray[np.float64], bins: int) -> list[float]:
 
 def counted_by_day(features: DataFrame, windows: Iterable[Window], edges: Edges) -> DayCounts:
     """Counts by day and feature of the days of some windows, each row read once."""
-    texts = tuple(feature_names(features, "string"))
+    texts = tuple(feature_names(features, TEXTS))
     rows = features.where(_within(windows)).select(DAY, *edges, *texts)
     parts = rows.mapInArrow(counter(DAY, edges, texts), PARTS_SCHEMA).collect()
     return counts_by_day(part.asDict() for part in parts)

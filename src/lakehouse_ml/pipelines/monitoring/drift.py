@@ -35,7 +35,8 @@ def drift(
 
     Returns:
         One row per feature and one for the whole table, by window and reference: ``BASELINE`` is the training window,
-        ``CONSECUTIVE`` the window before. A distance is null where a side has no values. Empty when no window is new.
+        ``CONSECUTIVE`` the window before; only that one is named in window_cmp. A distance is null where a side has
+        no values. Empty when no window is new.
     """
     since = F.lit(midnight(complete_windows(run.as_of, windows)[0].start))
     mine = (F.col("model_version") == champion.version) & (F.col("window.start") >= since)
@@ -92,7 +93,8 @@ def _compared(pair: Mapping[str, Any]) -> Row:
     return {
         **dict.fromkeys(DRIFT_METRICS.names),
         "window": _window(window["window_start"], window["window_end"]),
-        "window_cmp": _window(pair.get("was_start", reference.get("window_start")), reference["window_end"]),
+        # Of the window before alone, as the vendor has it: the training window is the model version's.
+        "window_cmp": _window(pair["was_start"], reference["window_end"]) if "was_start" in pair else None,
         "granularity": window["granularity"],
         "monitor_version": window["monitor_version"],
         "column_name": window["column_name"],

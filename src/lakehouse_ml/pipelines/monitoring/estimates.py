@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.pipelines.monitoring.expectation import EXPECTED, expected_metrics
+from lakehouse_ml.lakehouse.tables.monitoring import EXPECTED
+from lakehouse_ml.pipelines.monitoring.expectation import expected_metrics
 from lakehouse_ml.pipelines.monitoring.frames import Row, number
 from lakehouse_ml.pipelines.monitoring.quality import is_complete
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
@@ -19,7 +20,7 @@ COLUMNS = (*IDENTITY, "rows", "known_share", *(f"expected_{metric}" for metric i
 def estimate_windows(
     resolved: pd.DataFrame, run: Run, params: QualityParams, *, costs: Costs
 ) -> pd.DataFrame:
-    """The windows that wait for labels or for their end, with what their scores promise.
+    """The windows that wait for labels or for their end, or lack days, with what their scores promise.
 
     An estimate, never a measurement, and no rule looks at it: see
     :mod:`lakehouse_ml.pipelines.monitoring.expectation` for what it cannot see.

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from lakehouse_ml.lakehouse.tables.monitoring import EXPECTED
 from lakehouse_ml.use_case import Costs
 
 Floats = NDArray[np.float64]
-
-EXPECTED = ("average_precision", "roc_auc", "brier_loss", "cost")
 
 
 def expected_metrics(score: Floats, threshold: float, costs: Costs) -> Mapping[str, float]:

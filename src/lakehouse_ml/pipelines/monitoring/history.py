@@ -53,19 +53,21 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
         run: Its now; what the platform lands bears the wall clock, years after data that is played.
 
     Returns:
-        One row per source and day: source, day (date, UTC), newest (end of the newest period with data,
-        UTC), files, unreadable (files), lines, accepted, duplicates, quarantined, warnings (lines by rule that only
-        warns, unknown and missing fields by name).
+        One row per source and day: source, day (date, UTC), newest (end of the newest period with news: records that
+        stood in no file taken before, UTC), files, unreadable (files), lines, accepted, duplicates, quarantined,
+        warnings (lines by rule that only warns, unknown and missing fields by name).
     """
     newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
     known = log.where(F.col("period_start") < F.lit(run.as_of))
     current = known.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
-    has_data = F.col("accepted") + F.col("duplicates") > 0
+    # Old records under a new name are no news. Which of two files with the same records accepted them depends on the
+    # order in which they were taken, but one of them did, and a publication of its own has a published_at of its own.
+    has_news = F.col("accepted") > 0
     warned = F.when(F.size("warnings") > 0, F.to_json("warnings"))
     found = (
         current.groupBy("source", F.to_date("period_start").alias("day"))
         .agg(
-            F.max(F.when(has_data, F.col("period_end"))).alias("newest"),
+            F.max(F.when(has_news, F.col("period_end"))).alias("newest"),
             F.count("*").alias("files"),
             F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),
             *(F.sum(name).alias(name) for name in ("lines", "accepted", "duplicates", "quarantined")),

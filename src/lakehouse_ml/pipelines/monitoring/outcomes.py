@@ -39,7 +39,7 @@ def outcome_alerts(
     A window without its outcomes is never complete, so no quality rule sees it: this does.
 
     Args:
-        resolved: Output of ``resolve_predictions``: the predictions of windows that are not measured yet.
+        resolved: Output of ``waiting_predictions``: the predictions of windows that are not measured yet.
         run: Its now tells what is overdue.
         params: Limits.
         owners: Who answers.

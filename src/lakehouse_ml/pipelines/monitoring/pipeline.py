@@ -37,6 +37,7 @@ from lakehouse_ml.pipelines.monitoring.quality import (
     quality_standards,
     record_windows,
     resolve_predictions,
+    waiting_predictions,
 )
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import report
@@ -85,17 +86,14 @@ def _quality(use_case: UseCase) -> list[Node]:
     stored, grid = "before_ops_quality_windows", "params:monitoring.windows"
     held = ["resolved_predictions", "ml_evaluations", stored, "run", grid]
     judged = ["resolved_predictions", "quality_standards", "run", *params]
+    waited = ["resolved_predictions", "run", params[0]]
     return [
         Node(resolve, [*scored, grid], "resolved_predictions", name="resolve_predictions"),
         Node(quality_standards, held, "quality_standards", name="quality_standards"),
         Node(measure, judged, "measured_windows", name="measure_windows"),
         Node(record_windows, ["measured_windows", stored], "ops_quality_windows", name="quality_windows"),
-        Node(
-            func=estimate,
-            inputs=["resolved_predictions", "run", "params:monitoring.quality"],
-            outputs="estimated_windows",
-            name="estimate_windows",
-        ),
+        Node(estimate, waited, "estimated_windows", name="estimate_windows"),
+        Node(waiting_predictions, waited, "waiting_predictions", name="waiting_predictions"),
     ]
 
 
@@ -123,14 +121,14 @@ def _invariants(use_case: UseCase) -> list[Node]:
     outcomes = bound(outcome_alerts, owners=use_case.owners)
     profiled, params = ["ops_profile_metrics", "watched_champion"], "params:monitoring.invariants"
     seen, scored = ["day_counts", "training_profile", "run"], ["resolved_predictions", "run"]
-    limits = ["params:monitoring.windows", params]
+    limits, awaited = ["params:monitoring.windows", params], ["waiting_predictions", "run"]
     breaches = ["feature_breaches", "score_breaches"]
     return [
         Node(training_profile, profiled, "training_profile", name="training_profile"),
         Node(feature_breaches, [*seen, *limits], "feature_breaches", name="feature_breaches"),
         Node(score_breaches, [*scored, *limits], "score_breaches", name="score_breaches"),
         Node(broken, [*breaches, params], "invariant_findings", name="invariant_alerts"),
-        Node(outcomes, [*scored, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
+        Node(outcomes, [*awaited, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
     ]
 
 

@@ -12,14 +12,13 @@ from pyspark.sql import functions as F
 from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import QUALITY_WINDOWS
+from lakehouse_ml.lakehouse.tables.monitoring import METRICS
 from lakehouse_ml.metrics import Scored, draw_days, estimate, number_days, resample
 from lakehouse_ml.pipelines.monitoring.expectation import expected_metrics
 from lakehouse_ml.pipelines.monitoring.frames import Row, number, records_of, rows_of, to_frame
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight, window_start
 from lakehouse_ml.use_case import Costs
-
-METRICS = ("average_precision", "roc_auc", "brier_loss", "calibration_error", "cost")
 
 Holdouts = Mapping[str, Mapping[str, Interval]]
 
@@ -179,8 +178,39 @@ def quality_rows(
             yield {**values, "is_violation": bool(broken), "broken_rules": broken}
 
 
+def waiting_predictions(resolved: pd.DataFrame, run: Run, params: QualityParams) -> pd.DataFrame:
+    """Without the windows that are over and have their outcomes, but that the model did not serve as a whole.
+
+    They are never measured, and would count among the outcomes that are awaited for as long as they are looked at.
+
+    Args:
+        resolved: See :func:`resolve_predictions`.
+        run: Its now tells which windows are over.
+        params: When outcomes are in.
+    """
+    past = [
+        window.index
+        for _, window in resolved.groupby(["model_version", "window_start"])
+        if window["window_end"].iloc[0] <= run.as_of.date()
+        and is_settled(window, params)
+        and not is_whole(window)
+    ]
+    return resolved.drop(index=[row for rows in past for row in rows])
+
+
 def is_complete(window: pd.DataFrame, params: QualityParams) -> bool:
-    """Whether enough of a window's outcomes are known to judge the model by them."""
+    """Whether a model served the whole of a window, and enough outcomes are known to judge it by them."""
+    return is_whole(window) and is_settled(window, params)
+
+
+def is_whole(window: pd.DataFrame) -> bool:
+    """Whether a model made predictions on each of the window's days: one promoted amid a week did not."""
+    first = window.iloc[0]
+    return bool(window["predict_date"].nunique() == (first["window_end"] - first["window_start"]).days)
+
+
+def is_settled(window: pd.DataFrame, params: QualityParams) -> bool:
+    """Whether enough of a window's outcomes are known."""
     positives = int((window["label"] == True).sum())  # noqa: E712 - missing labels are neither
     return bool(
         window["is_resolved"].mean() >= params.min_resolved_share and positives >= params.min_positives

@@ -94,7 +94,7 @@ class QualityRule(Params):
 
 
 class QualityParams(Params):
-    """Which windows count, how they are measured, and the rules.
+    """Which windows count, how they are measured, and the rules. A model's window needs predictions on all its days.
 
     Attributes:
         min_resolved_share: Share of a window's predictions whose outcome must be known.
