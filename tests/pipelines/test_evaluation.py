@@ -15,7 +15,7 @@ from lakehouse_ml.lakehouse.tables import EVALUATIONS
 from lakehouse_ml.metrics import METRICS, is_higher_better
 from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.evaluation.compare import compare, store_evaluations, tabulate
-from lakehouse_ml.pipelines.evaluation.holdout import holdout
+from lakehouse_ml.pipelines.evaluation.holdout import each_once, holdout
 from lakehouse_ml.pipelines.evaluation.measure import groups, measure
 from lakehouse_ml.pipelines.evaluation.models import Measured, compared_models
 from lakehouse_ml.pipelines.evaluation.params import MeasureParams
@@ -278,6 +278,16 @@ def test_figures_have_a_line_per_model_and_few_points(evaluations):
 def test_a_model_without_scores_is_left_out_of_the_figures():
     scores = score(ROWS, models()).assign(challenger=np.nan)
     assert "challenger" not in {trace.name for trace in plot_roc(ROWS, scores).data}
+
+
+def test_a_row_that_stands_twice_in_place_of_another_stops_the_evaluation():
+    assert each_once(ROWS) is ROWS
+    swapped = pd.concat([ROWS.iloc[1:], ROWS.iloc[[5]]], ignore_index=True)
+    assert len(swapped) == len(ROWS)
+    with pytest.raises(
+        ValueError, match=rf"1 rows of the holdout stand there again, e\.g\. {ROWS['key'][5]}: "
+    ):
+        each_once(swapped)
 
 
 def frames(spark):
