@@ -10,6 +10,7 @@ from lakehouse_ml.pipelines.promotion.evidence import (
     Declared,
     Evidence,
     Incumbent,
+    Landed,
     Measurement,
     Standing,
     Trained,
@@ -66,8 +67,8 @@ RULES = {
 FEATURES = (("hour", "double"), ("wind_kn", "double"))
 DATA = DataRecord(
     files=300,
-    lines=700_000,
-    quarantined=10,
+    learned_from=date(2013, 1, 1),
+    landed=(Landed("movements", 500_000, 10), Landed("timetable", 190_000, 0), Landed("weather", 10_000, 0)),
     unbalanced=(),
     rejected_files=(),
     open_alerts=(),
@@ -106,6 +107,11 @@ def candidates(**changes: Any) -> dict[str, Any]:
         "models": models,
         **changes,
     }
+
+
+def probes(trained: Trained) -> dict[str, Probe]:
+    """What comes of trying out models that nothing is wrong with as files."""
+    return {role: replace(PROBE, facts=tuple(trained.facts(role).items())) for role in trained.models}
 
 
 def measurement(
@@ -155,15 +161,16 @@ def differences(role: str, other: str, gain: float) -> list[Measurement]:
 
 def first_evidence(**changes: Any) -> Evidence:
     """Before there is any champion."""
+    trained = Trained.model_validate(candidates())
     evidence = Evidence(
         as_of=AS_OF,
-        trained=Trained.model_validate(candidates()),
+        trained=trained,
         faults={},
         incumbent=None,
         measurements=measurements(),
         standing=Standing(),
         declared=Declared(24_000, 5_000, 28),
-        probes={"baseline": PROBE, "challenger": PROBE},
+        probes=probes(trained),
         data=DATA,
         features=FEATURES,
     )

@@ -1,6 +1,8 @@
 """No bad model is promoted: each is made for real, and refused by the rule that is there for it."""
 
 import pickle
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,8 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
+import yaml
 from pydantic import ValidationError
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
@@ -17,19 +21,22 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.pipelines.promotion import decide as decide_module
 from lakehouse_ml.pipelines.promotion.artefact import ARTEFACT_RULES
 from lakehouse_ml.pipelines.promotion.data import DATA_RULES
 from lakehouse_ml.pipelines.promotion.decide import Decision, decide
-from lakehouse_ml.pipelines.promotion.evidence import Evidence
+from lakehouse_ml.pipelines.promotion.evidence import Evidence, Landed
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
 from promotion_builders import HOLDOUT_START, RULES, first_evidence, later_evidence, rules
+from registry_builders import make_stores
 from zoo import (
     FEATURES,
     HOLDOUT,
     TRAINING,
     Case,
+    Home,
     Specimen,
     changed,
     dummy,
@@ -114,8 +121,31 @@ def overwritten(name: str, content: bytes) -> Callable[[Path], None]:
 
 
 def foreign_types(folder: Path) -> None:
-    file, known = folder / "MLmodel", "skops_trusted_types:\n"
-    file.write_text(file.read_text().replace(known, f"{known}    - os.system\n"))
+    describe(folder, "sklearn", skops_trusted_types=["os.system"])
+
+
+def describe(folder: Path, flavor: str, **changes: object) -> None:
+    """Write something else into the description that a loader follows."""
+    file = folder / "MLmodel"
+    described = yaml.safe_load(file.read_text())
+    described["flavors"][flavor] |= changes
+    file.write_text(yaml.safe_dump(described))
+
+
+def own_skops(mark: Path) -> Callable[[Path], None]:
+    """A package that a loader would take for skops, since folders of code come first."""
+
+    def damage(folder: Path) -> None:
+        (folder / "code/skops").mkdir(parents=True)
+        (folder / "code/skops/__init__.py").write_text(f"open({str(mark)!r}, 'w')")
+        describe(folder, "python_function", code="code")
+
+    return damage
+
+
+def other_file_served(folder: Path) -> None:
+    shutil.copy(folder / "model.skops", folder / "other.skops")
+    describe(folder, "python_function", model_path="other.skops")
 
 
 # What is wrong, the rule that is there for it, and the promotion.
@@ -160,17 +190,37 @@ MODELS: dict[str, tuple[str, Callable[[Path], Case]]] = {
         "artefact_loads",
         lambda place: elected(replace(good_trees(), format="cloudpickle", damage=pickled(place / "mark"))),
     ),
+    "brings code of its own": (
+        "artefact_loads",
+        lambda place: elected(replace(good_trees(), damage=own_skops(place / "mark"))),
+    ),
+    "evaluated from one file and served from another": (
+        "artefact_loads",
+        lambda _: elected(replace(good_trees(), damage=other_file_served)),
+    ),
     "wants a foreign type trusted": (
         "artefact_loads",
         lambda _: elected(replace(good_trees(), damage=foreign_types)),
     ),
+    "does not say until when it was trained": (
+        "artefact_facts",
+        lambda _: elected(replace(good_trees(), says={"trained_until": None})),
+    ),
+    "is served with another threshold": (
+        "artefact_facts",
+        lambda _: elected(replace(good_trees(), says={"threshold": 0.9})),
+    ),
     "huge": (
-        "artefact_small",
+        "artefact_size",
         lambda _: elected(good_trees(), groups={"artefact": {**RULES["artefact"], "size_mb_max": 0.01}}),
     ),
     "hungry": (
-        "artefact_small",
+        "artefact_memory",
         lambda _: elected(good_trees(), groups={"artefact": {**RULES["artefact"], "memory_mb_max": 20.0}}),
+    ),
+    "asks for much": (
+        "artefact_request",
+        lambda _: elected(good_trees(), groups={"artefact": {**RULES["artefact"], "request_mb_max": 0.001}}),
     ),
     "slow": (
         "artefact_quick",
@@ -194,6 +244,10 @@ MODELS: dict[str, tuple[str, Callable[[Path], Case]]] = {
     "unpinned": (
         "artefact_pinned",
         lambda _: elected(replace(good_trees(), requirements=("scikit-learn>=1", "mlflow", "skops"))),
+    ),
+    "without requirements": (
+        "artefact_pinned",
+        lambda _: elected(replace(good_trees(), damage=overwritten("requirements.txt", b"\n"))),
     ),
     "good on average but broken for one airport": ("slices_keep_up", lambda _: broken_for_one_airport()),
     "miscalibrated": (
@@ -304,7 +358,11 @@ EVIDENCES: dict[str, tuple[str, Callable[[], Evidence]]] = {
         evidence_with(faults={"challenger": "files have another digest"}),
     ),
     "an unbalanced ingestion log": ("log_in_balance", data_with(unbalanced=("weather/2013-09-01.jsonl.gz",))),
-    "many rejected lines": ("few_rejected", data_with(quarantined=70_000)),
+    "many rejected lines": ("few_rejected", data_with(landed=(Landed("movements", 500_000, 70_000),))),
+    "a small source rejected as a whole": (
+        "few_rejected",
+        data_with(landed=(Landed("movements", 500_000, 0), Landed("planes", 20, 20))),
+    ),
     "late data": (
         "data_fresh",
         data_with(newest=(("movements", first_evidence().as_of), ("timetable", first_evidence().as_of))),
@@ -332,51 +390,121 @@ def failed(decision: Decision) -> set[str]:
     return {verdict.rule for verdict in decision.verdicts if not verdict.passed}
 
 
-def show(record_property: Callable[[str, object], None], kind: str, rule: str, decision: Decision) -> None:
-    record_property("zoo", (kind, rule, decision.outcome))
+Show = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def show(record_property) -> Show:
+    """A line of the table: what is wrong, what is there for it, and what came of it."""
+    return lambda kind, rule, verdict: record_property("zoo", (kind, rule, verdict))
+
+
+@pytest.fixture(scope="module")
+def shared(mlflow_template, tmp_path_factory):
+    yield make_stores(mlflow_template, tmp_path_factory.mktemp("stores"))
+    mlflow.set_tracking_uri("")
+
+
+@pytest.fixture
+def home(shared, request) -> Home:
+    """A registered name of its own for each case; nobody is champion yet."""
+    name = f"test.ml.{re.sub('[^a-zA-Z]+', '_', request.node.name)}"
+    return Home(replace(shared.registry, name=name))
+
+
+def refuses(home: Home, decision: Decision, champion: Path | None) -> None:
+    """Nothing but one row, that says so, comes of the decision."""
+    if champion is not None:
+        home.crown(champion)
+    alias, named = home.registry.aliased(), decision.evidence.standing.champion
+    assert home.carry_out(decision) == [("decided", "refused", None, named, named)]
+    assert home.registry.aliased() == alias
+    assert home.ledger.state().champion == (alias and alias.version)
+    assert any(reason.startswith("FAILED") for reason in home.ledger.rows[-1].reasons)
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_a_bad_model_is_refused_by_the_rule_that_is_there_for_it(kind, tmp_path, record_property):
+def test_a_bad_model_is_refused_by_the_rule_that_is_there_for_it(kind, tmp_path, home, show):
     rule, make = MODELS[kind]
-    decision = make(tmp_path).judged(tmp_path, is_tried=rule.startswith("artefact"))
+    case = make(tmp_path)
+    decision = case.judged(tmp_path, is_tried=rule.startswith("artefact"))
     assert decision.outcome == "refused"
     assert rule in failed(decision), sorted(failed(decision))
+    refuses(home, decision, tmp_path / "champion" if case.champion else None)
     assert not (tmp_path / "mark").exists()
-    show(record_property, kind, rule, decision)
+    show(kind, rule, decision.outcome)
 
 
 @pytest.mark.parametrize("kind", EVIDENCES)
-def test_bad_evidence_is_refused_by_the_rule_that_is_there_for_it(kind, record_property):
+def test_bad_evidence_is_refused_by_the_rule_that_is_there_for_it(kind, shared, home, show):
     rule, make = EVIDENCES[kind]
     decision = decide(make(), rules())
     assert decision.outcome == "refused"
     assert rule in failed(decision), sorted(failed(decision))
-    show(record_property, kind, rule, decision)
+    refuses(home, decision, shared.template / "model" if decision.evidence.incumbent else None)
+    show(kind, rule, decision.outcome)
 
 
 @pytest.mark.parametrize("kind", GOOD)
-def test_a_good_model_is_promoted(kind, tmp_path, record_property):
-    decision = GOOD[kind]().judged(tmp_path, is_tried=True)
+def test_a_good_model_is_promoted(kind, tmp_path, home, show):
+    case = GOOD[kind]()
+    decision = case.judged(tmp_path, is_tried=True)
     assert failed(decision) == set(), decision.reasons
     assert (decision.outcome, decision.elected) == ("promoted", "challenger")
-    show(record_property, kind, "", decision)
+    if case.champion:
+        home.crown(tmp_path / "champion")
+    before, after = ("1", "2") if case.champion else (None, "1")
+    step = ("promoted", after, before, after)
+    assert home.carry_out(decision) == [("decided", *step), ("moved", *step)]
+    alias = home.registry.aliased()
+    assert (alias.version, alias.digest) == (after, decision.evidence.digests["challenger"])
+    assert home.registry.load(alias).threshold == case.challenger.threshold
+    show(kind, "", decision.outcome)
 
 
 @pytest.mark.parametrize("empty", [{}, None, {"evidence": {}}])
-def test_an_empty_rule_set_judges_nothing(empty):
+def test_an_empty_rule_set_judges_nothing(empty, show):
     with pytest.raises(ValidationError):
         PromotionRules.model_validate(empty)
+    show(f"empty rules: {empty}", "PromotionRules", "not started")
 
 
-def test_an_exception_inside_a_rule_refuses_under_the_rules_name(monkeypatch, record_property):
+def test_a_registry_that_cannot_be_reached_promotes_nothing(home, monkeypatch, show):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    home.registry = replace(home.registry, registry_uri="http://127.0.0.1:9")
+    decision = decide(first_evidence(), rules())
+    assert decision.outcome == "promoted"
+    with pytest.raises(RegistryError):
+        home.carry_out(decision)
+    assert home.ledger.rows == []
+    show("registry unreachable", "register", "raised, no row")
+
+
+def test_a_ledger_that_cannot_be_written_moves_no_alias(tmp_path, home, monkeypatch, show):
+    case = GOOD["a better one than the champion"]()
+    decision = case.judged(tmp_path, is_tried=False)
+    home.crown(tmp_path / "champion")
+    alias, rows = home.registry.aliased(), home.ledger.entries()
+    monkeypatch.setattr(home.ledger, "append", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        home.carry_out(decision)
+    assert (home.registry.aliased(), home.ledger.rows) == (alias, rows)
+    show("ledger unwritable", "apply_decision", "raised, alias unmoved")
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_an_exception_inside_a_rule_refuses_under_the_rules_name(monkeypatch, home, show):
     def few_rejected(evidence, rules):
         raise ZeroDivisionError
 
     monkeypatch.setattr(decide_module, "DATA_RULES", (few_rejected,))
     decision = decide(first_evidence(), rules())
     assert (decision.outcome, failed(decision)) == ("refused", {"few_rejected"})
-    show(record_property, "exception inside a rule", "few_rejected", decision)
+    refuses(home, decision, None)
+    show("exception inside a rule", "few_rejected", decision.outcome)
 
 
 def test_every_rule_has_a_case():

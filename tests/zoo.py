@@ -25,14 +25,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from lakehouse_ml.champion import record
 from lakehouse_ml.lakehouse.contract import Column
+from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.ledger import Entry, Ledger
 from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.evaluation.compare import compare
 from lakehouse_ml.pipelines.evaluation.measure import measure
-from lakehouse_ml.pipelines.evaluation.models import Measured
+from lakehouse_ml.pipelines.evaluation.models import Measured, compared_models
 from lakehouse_ml.pipelines.evaluation.params import MeasureParams
 from lakehouse_ml.pipelines.evaluation.rows import golden_rows
 from lakehouse_ml.pipelines.evaluation.score import score
+from lakehouse_ml.pipelines.promotion.apply import apply_decision, read_ledger, register
 from lakehouse_ml.pipelines.promotion.decide import Decision, decide
 from lakehouse_ml.pipelines.promotion.evidence import (
     Declared,
@@ -45,13 +49,14 @@ from lakehouse_ml.pipelines.promotion.evidence import (
 from lakehouse_ml.pipelines.promotion.gather import MEASURED, features_of, try_candidates
 from lakehouse_ml.probability_model import ProbabilityModel
 from lakehouse_ml.probe import Probe
+from lakehouse_ml.registry import LoggedModel, Registry
 from lakehouse_ml.use_case import Costs
-from promotion_builders import AS_OF, DATA, HOLDOUT_END, HOLDOUT_START, PROBE, candidates, rules
+from ledger_builders import WALL, entry
+from promotion_builders import AS_OF, DATA, HOLDOUT_END, HOLDOUT_START, candidates, probes, rules
 
 FEATURES = ("carrier", "origin", "hour", "wind_kn")
 ROWS_A_DAY, TRAINING_DAYS = 120, 60
-PINNED = tuple(f"{name}=={version(name)}" for name in ("mlflow", "scikit-learn", "skops"))
-CANDIDATES = ("baseline", "challenger")
+PINNED = tuple(f"{name}=={version(name)}" for name in ("mlflow", "numpy", "scikit-learn", "skops"))
 USE_CASE = SimpleNamespace(
     slices={"origin": lambda rows: rows["origin"], "carrier": lambda rows: rows["carrier"]},
     costs=Costs(false_alarm=1.0, miss=4.0),
@@ -68,10 +73,6 @@ USE_CASE = SimpleNamespace(
         ),
     ),
 )
-
-
-# A model that nothing is wrong with as a file.
-SOUND = replace(PROBE, inputs=features_of(USE_CASE))
 
 
 def departures(first: date, days: int, seed: int) -> pd.DataFrame:
@@ -97,7 +98,9 @@ def departures(first: date, days: int, seed: int) -> pd.DataFrame:
     return rows.assign(label=late, dep_delay=np.where(late, 40.0, -3.0) + draw.normal(0, 5, n))
 
 
-TRAINING = departures(HOLDOUT_START - timedelta(days=TRAINING_DAYS), TRAINING_DAYS, seed=1)
+TRAINING_START = HOLDOUT_START - timedelta(days=TRAINING_DAYS)
+TRAINING = departures(TRAINING_START, TRAINING_DAYS, seed=1)
+BASE_RATE = float(TRAINING["label"].mean())
 HOLDOUT = departures(HOLDOUT_START, (HOLDOUT_END - HOLDOUT_START).days, seed=2)
 
 
@@ -143,8 +146,9 @@ class Specimen:
         features: Its signature.
         requirements: Its requirements.
         format: How it is stored.
-        damage: What is done to its files after its evaluation, the digest following.
-        trained_until: What it says of its training.
+        damage: What is done to its files before they are handed over.
+        trained_until: Day after its last training day, as training declares.
+        says: What its files say about its training that is not so; None: they do not say it.
     """
 
     model: Any
@@ -154,9 +158,22 @@ class Specimen:
     format: str = "skops"
     damage: Callable[[Path], None] = lambda folder: None
     trained_until: date = HOLDOUT_START
+    says: dict[str, Any] = field(default_factory=dict)
+
+    def facts(self, role: str) -> dict[str, Any]:
+        """Its metadata, as training logs it."""
+        known = {
+            "role": role,
+            "threshold": self.threshold,
+            "trained_from": str(TRAINING_START),
+            "trained_until": str(self.trained_until),
+            "base_rate": BASE_RATE,
+            "feature_fingerprint": "f" * 64,
+        }
+        return {fact: value for fact, value in {**known, **self.says}.items() if value is not None}
 
     def save(self, folder: Path) -> str:
-        """Its files in a folder; their digest."""
+        """Its files in a folder that is named by its role; their digest."""
         skopsed = (
             {"skops_trusted_types": skops.io.get_untrusted_types(data=skops.io.dumps(self.model))}
             if self.format == "skops"
@@ -167,6 +184,7 @@ class Specimen:
             folder,
             signature=signature_of(self.features),
             pip_requirements=list(self.requirements),
+            metadata=self.facts(folder.name),
             serialization_format=self.format,
             **skopsed,
         )
@@ -216,17 +234,21 @@ class Judge:
 
     @cached_property
     def measured(self) -> dict[str, Measured]:
-        rate = float(TRAINING["label"].mean())
-        return {
-            role: Measured(role, self.digests[role], one.model, one.threshold, rate, one.trained_until)
-            for role, one in self.specimens.items()
-        }
+        found = compared_models(self.handed_over, None)
+        if one := self.case.champion:
+            digest = self.digests["champion"]
+            found["champion"] = Measured(
+                "champion", digest, one.model, one.threshold, BASE_RATE, one.trained_until
+            )
+        return found
 
     @cached_property
     def handed_over(self) -> dict[str, Any]:
-        known = candidates(train_end=str(self.case.challenger.trained_until))
+        days = {"train_start": str(TRAINING_START), "train_end": str(self.case.challenger.trained_until)}
+        known = candidates(**days)
         for role, model in known["models"].items():
-            model |= {"uri": str(self.folder / role), "digest": self.digests[role]}
+            facts = {"threshold": self.specimens[role].threshold, "base_rate": BASE_RATE}
+            model |= {"uri": str(self.folder / role), "digest": self.digests[role], **facts}
         return known
 
     @cached_property
@@ -237,7 +259,7 @@ class Judge:
             rows, scores, self.measured, MeasureParams(draws=200, slice_rows_min=300), 1, use_case=USE_CASE
         )
         table = compare(draws, self.measured, self.handed_over)
-        probes = self.probes(scores) if self.is_tried else dict.fromkeys(CANDIDATES, SOUND)
+        found = self.sound | (self.tried(scores) if self.is_tried else {})
         champion = self.case.champion
         return Evidence(
             as_of=AS_OF,
@@ -247,13 +269,20 @@ class Judge:
             measurements=tuple(Measurement(**row) for row in table[list(MEASURED)].to_dict("records")),
             standing=Standing(2, "1", self.digests["champion"], HOLDOUT_START) if champion else Standing(),
             declared=Declared(len(HOLDOUT), int(HOLDOUT["label"].sum()), HOLDOUT["predict_date"].nunique()),
-            probes=probes,
+            probes=found,
             data=DATA,
             features=features_of(USE_CASE),
         )
 
-    def probes(self, scores: pd.DataFrame) -> dict[str, Probe]:
-        """What came of trying the challenger; a baseline that is another model is taken for sound."""
+    @property
+    def sound(self) -> dict[str, Probe]:
+        """What comes of trying models that nothing is wrong with as files."""
+        inputs = features_of(USE_CASE)
+        known = probes(Trained.model_validate(self.handed_over))
+        return {role: replace(probe, inputs=inputs) for role, probe in known.items()}
+
+    def tried(self, scores: pd.DataFrame) -> dict[str, Probe]:
+        """What came of trying the challenger, and its own baseline if it is that; another is taken for sound."""
         golden = golden_rows(self.case.holdout, scores, self.measured, features=self.golden_features)
         asked = {**self.handed_over, "models": {"challenger": self.handed_over["models"]["challenger"]}}
         tried = try_candidates(
@@ -263,12 +292,52 @@ class Judge:
             rules(**self.case.groups),
             use_case=USE_CASE,
         )
-        is_alone = self.case.baseline is self.case.challenger
-        return {**tried.probes, "baseline": tried.probes["challenger"] if is_alone else SOUND}
+        if self.case.baseline is not self.case.challenger:
+            return tried.probes
+        facts = self.sound["baseline"].facts
+        return {**tried.probes, "baseline": replace(tried.probes["challenger"], facts=facts)}
 
     @property
     def golden_features(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for one in self.specimens.values() for name in one.features))
+
+
+class RowsInMemory(Ledger):
+    """A ledger that ends with the test."""
+
+    def __init__(self) -> None:
+        self.rows: list[Entry] = []
+
+    def entries(self) -> list[Entry]:
+        return list(self.rows)
+
+    def append(self, entry: Entry, after: Entry | None) -> Entry:
+        placed = entry.chained(after, WALL)
+        self.rows.append(placed)
+        return placed
+
+
+@dataclass
+class Home:
+    """Where a decision is carried out: a registry and a ledger that agree on the champion."""
+
+    registry: Registry
+    ledger: RowsInMemory = field(default_factory=RowsInMemory)
+
+    def crown(self, folder: Path) -> None:
+        """Make the model in a folder champion."""
+        logged = LoggedModel(str(folder), model_digest(folder), "run_of_champion")
+        named = self.registry.register(logged, {}, "card")
+        asked = entry(model_version=named.version, model_digest=named.digest, champion_after=named.version)
+        record(asked, None, self.ledger, self.registry)
+
+    def carry_out(self, decision: Decision) -> list[tuple[Any, ...]]:
+        """The rows that a decision adds: event, decision, version, champion before and after."""
+        before = read_ledger(self.ledger)
+        _, row = register(decision, "card", before, self.registry, Run("run-2", AS_OF, {}))
+        list(apply_decision(row, before, self.ledger, self.registry))
+        added = self.ledger.rows[before.sequence :]
+        return [(e.event, e.decision, e.model_version, e.champion_before, e.champion_after) for e in added]
 
 
 def dummy(**options: Any) -> Specimen:

@@ -1,8 +1,9 @@
 """The files of a model: what they add up to, whether they are safe, and loading them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -16,8 +17,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 # Written beside the files when they are fetched through a registry: not part of what was trained.
 REGISTRY_METADATA = "registered_model_meta"
+# What training says about a model in its metadata, and how it is read.
+FACTS: Mapping[str, Callable[[Any], Any]] = {
+    "role": str,
+    "threshold": float,
+    "trained_from": date.fromisoformat,
+    "trained_until": date.fromisoformat,
+    "base_rate": float,
+    "feature_fingerprint": str,
+}
 # All that our own models are made of.
 TRUSTED = ("functools.partial", "lakehouse_ml.probability_model.", "numpy.", "sklearn.")
+# All that our own models say to a server's loader; MLflow would also take folders of code and other data.
+LOADED_BY = frozenset({"env", "loader_module", "model_path", "predict_fn", "python_version"})
 
 
 class RegistryError(RuntimeError):
@@ -64,11 +76,17 @@ def unsafe(folder: Path) -> str:
     ours. A pickle runs whatever its writer wanted.
     """
     flavors = Model.load(str(folder)).flavors
-    sklearn, loader = flavors.get("sklearn", {}), flavors.get("python_function", {}).get("loader_module")
+    sklearn, served = flavors.get("sklearn", {}), flavors.get("python_function", {})
+    loader = served.get("loader_module")
     if sklearn.get("serialization_format") != "skops" or loader != "mlflow.sklearn":
         return f"its format is {sklearn.get('serialization_format')} by {loader}, it must be skops by mlflow.sklearn"
     if sklearn.get("code") is not None:
         return f"it brings code of its own in {sklearn['code']}"
+    if further := sorted(set(served) - LOADED_BY):
+        return f"it makes a server load more than a model: {', '.join(f'{key} {served[key]}' for key in further)}"
+    files = {str(sklearn.get("pickled_model")), str(served.get("model_path"))}
+    if len(files) > 1 or not (folder / files.pop()).resolve().is_relative_to(folder.resolve()):
+        return "it is not one file of its own folder that is evaluated and served"
     foreign = [name for name in sklearn.get("skops_trusted_types") or () if not name.startswith(TRUSTED)]
     return f"it wants to be trusted with {', '.join(sorted(foreign))}" if foreign else ""
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from mlflow.models import Model
 
-from lakehouse_ml.model_files import unsafe
+from lakehouse_ml.model_files import FACTS, unsafe
 
 PATIENCE_SECONDS = 120
 SCORE = "score"
@@ -28,7 +28,8 @@ class Probe:
     Attributes:
         fault: Why the model could not be tried; empty: it could.
         inputs: Name and type of each column that it asks for, in order.
-        unpinned: Requirements without a version, or with another one than is installed.
+        facts: What its metadata says about its training, as text: names of ``FACTS`` and values, by name.
+        unpinned: Requirements without a version, or with another one than is installed; needed ones that are absent.
         size_mb: Size of its files.
         memory_mb: Most memory that the process held.
         request_mb: The golden rows as one JSON request.
@@ -41,6 +42,7 @@ class Probe:
 
     fault: str = ""
     inputs: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
     unpinned: tuple[str, ...] = ()
     size_mb: float = 0.0
     memory_mb: float = 0.0
@@ -80,10 +82,14 @@ def probe(
 
 
 def _described(folder: Path) -> Probe:
-    signature = Model.load(str(folder)).signature
-    if signature is None:
+    described = Model.load(str(folder))
+    if described.signature is None:
         raise ValueError("it has no signature")
-    return Probe(inputs=tuple((column.name, str(column.type.name)) for column in signature.inputs.inputs))
+    columns, said = described.signature.inputs.inputs, described.metadata or {}
+    return Probe(
+        inputs=tuple((column.name, str(column.type.name)) for column in columns),
+        facts=tuple((name, str(FACTS[name](said[name]))) for name in sorted(FACTS) if name in said),
+    )
 
 
 def _ask_child(folder: Path, golden: pd.DataFrame, patience: float) -> dict[str, Any]:

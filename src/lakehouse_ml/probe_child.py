@@ -17,6 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 SINGLE_ROWS = 40
+# Without these of the very version, nothing can be said about loading a model tomorrow.
+NEEDED = ("mlflow", "numpy", "scikit-learn", "skops")
 UNSEEN = "never seen before"
 
 
@@ -53,8 +55,11 @@ def as_requested(golden: pd.DataFrame, schema: Any) -> pd.DataFrame:
 
 
 def unpinned(requirements: str) -> list[str]:
-    """Requirements without an exact version, or with another one than is installed."""
-    return [line for line in requirements.split("\n") if line.strip() and not _is_pinned(line.strip())]
+    """Requirements without an exact version or with another one than is installed, and needed ones that are absent."""
+    lines = [line.strip() for line in requirements.split("\n") if line.strip()]
+    named = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+    absent = [f"{name} is absent" for name in NEEDED if name not in named]
+    return [line for line in lines if not _is_pinned(line)] + absent
 
 
 def _is_pinned(line: str) -> bool:
@@ -86,16 +91,18 @@ def latency_ms(model: Any, rows: pd.DataFrame) -> float:
 
 def malformed(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Requests that must be refused, by name."""
-    first = rows.columns[0]
-    numbers = [name for name in rows.columns if rows[name].dtype != object]
-    wrong = {"no columns": rows[[]], f"without {first}": rows.drop(columns=first)}
-    return wrong | {f"text in {name}": rows.assign(**{name: "many"}) for name in numbers[:1]}
+    few = rows.head(2)
+    wrong = {"no columns": few[[]]} | {f"without {name}": few.drop(columns=name) for name in few.columns}
+    texts = [name for name in few.columns if few[name].dtype == object]
+    wrong |= {f"a number in {name}": few.assign(**{name: 7.0}) for name in texts}
+    return wrong | {f"text in {name}": few.assign(**{name: "many"}) for name in few.columns.difference(texts)}
 
 
 def harmless(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Requests that must be answered, by name."""
     texts = [name for name in rows.columns if rows[name].dtype == object]
     unseen = {f"unseen {name}": rows.head(1).assign(**{name: UNSEEN}) for name in texts}
+    unseen["a further column"] = rows.head(1).assign(**{UNSEEN: 7.0})
     missing = pd.DataFrame({name: [None if name in texts else np.nan] for name in rows.columns})
     return unseen | {"nothing but missing values": missing.astype({n: object for n in texts})}
 

@@ -1,6 +1,6 @@
 """The model registry: the only module that talks to it, and the only one that moves an alias."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
 from lakehouse_ml.model_files import (
+    FACTS,
     RegistryError,
     candidate_folder,
     candidate_source,
@@ -23,16 +24,6 @@ from lakehouse_ml.model_files import (
 
 CHAMPION = "champion"
 DIGEST_TAG = "digest"
-
-# What training says about a model in its metadata, and how it is read.
-_FACTS: Mapping[str, Callable[[Any], Any]] = {
-    "role": str,
-    "threshold": float,
-    "trained_from": date.fromisoformat,
-    "trained_until": date.fromisoformat,
-    "base_rate": float,
-    "feature_fingerprint": str,
-}
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 
 
@@ -265,7 +256,7 @@ def _feature_names(described: Model, what: str) -> tuple[str, ...]:
 
 
 def _training_facts(metadata: Mapping[str, Any], what: str) -> dict[str, Any]:
-    absent = [name for name in _FACTS if name not in metadata]
+    absent = [name for name in FACTS if name not in metadata]
     if absent:
         raise RegistryError(f"{what}: was logged without metadata {', '.join(absent)}; train it again")
-    return {name: kind(metadata[name]) for name, kind in _FACTS.items()}
+    return {name: kind(metadata[name]) for name, kind in FACTS.items()}

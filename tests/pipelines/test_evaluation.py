@@ -1,6 +1,8 @@
 import math
+import re
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +13,11 @@ from pydantic import ValidationError
 from builders import labelled_frame
 from lakehouse_ml.lakehouse.tables import EVALUATIONS
 from lakehouse_ml.metrics import METRICS, is_higher_better
+from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.evaluation.compare import compare, store_evaluations, tabulate
-from lakehouse_ml.pipelines.evaluation.holdout import holdout
+from lakehouse_ml.pipelines.evaluation.holdout import each_once, holdout
 from lakehouse_ml.pipelines.evaluation.measure import groups, measure
-from lakehouse_ml.pipelines.evaluation.models import Measured
+from lakehouse_ml.pipelines.evaluation.models import Measured, compared_models
 from lakehouse_ml.pipelines.evaluation.params import MeasureParams
 from lakehouse_ml.pipelines.evaluation.plots import (
     plot_calibration,
@@ -24,6 +27,7 @@ from lakehouse_ml.pipelines.evaluation.plots import (
 )
 from lakehouse_ml.pipelines.evaluation.score import score
 from lakehouse_ml.use_case import Costs
+from registry_builders import saved_model
 
 PARAMS = MeasureParams(draws=200, slice_rows_min=100)
 USE_CASE = SimpleNamespace(
@@ -187,8 +191,7 @@ def test_a_candidate_that_answers_no_number_has_no_metric_so_that_promotion_refu
     assert result.loc[(result["role"] == "baseline") & (result["slice"] == "all"), "value"].notna().all()
 
 
-@pytest.mark.parametrize("role", ["challenger", "champion"])
-@pytest.mark.parametrize(
+UNFIT = pytest.mark.parametrize(
     ("answer", "says"),
     [
         (KeyError("backlog"), "cannot score the holdout: KeyError"),
@@ -196,10 +199,48 @@ def test_a_candidate_that_answers_no_number_has_no_metric_so_that_promotion_refu
         (np.zeros((3, 2)), r"answers shape \(3, 2\)"),
     ],
 )
-def test_a_model_that_cannot_score_is_named_and_not_skipped(role, answer, says):
-    found = models() | {role: measured(role, Answers(answer))}
-    with pytest.raises(RuntimeError, match=f"{role} .digest digest of .*{says}"):
+
+
+@UNFIT
+def test_a_champion_that_cannot_score_stops_the_evaluation(answer, says):
+    found = models() | {"champion": measured("champion", Answers(answer))}
+    with pytest.raises(RuntimeError, match=f"champion .digest digest of .*{says}.*; it must be taken back"):
         score(ROWS, found)
+
+
+@UNFIT
+def test_a_candidate_that_cannot_score_has_no_metric_and_is_named(answer, says, caplog):
+    found = models() | {"challenger": measured("challenger", Answers(answer))}
+    scores = score(ROWS, found)
+    assert scores["challenger"].isna().all()
+    assert scores[["baseline", "champion"]].notna().all().all()
+    assert re.search(f"challenger .digest digest of .*{says}", caplog.text)
+    result = evaluated(found)
+    assert result.loc[result["role"] == "challenger", "value"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("model.skops", b"no archive"), ("MLmodel", b"flavors: {}"), ("MLmodel", b"{")]
+)
+def test_a_candidate_that_cannot_be_loaded_scores_nothing_and_says_why(stores, name, content):
+    models_ = {}
+    for role in ("baseline", "challenger"):
+        logged = saved_model(stores, role)
+        if role == "challenger":
+            (Path(logged.uri) / name).write_bytes(content)
+        known = {
+            "uri": logged.uri,
+            "digest": model_digest(Path(logged.uri)),
+            "threshold": 0.4,
+            "base_rate": 0.2,
+        }
+        models_[role] = known
+    found = compared_models({"models": models_, "train_end": "2013-01-01"}, None)
+    frame = pd.DataFrame({"hour": [1.0, 2.0], "wind_kn": [0.0, 1.0]})
+    scores = score(frame, found)
+    assert list(scores["baseline"]) == pytest.approx([0.1, 0.2])
+    assert scores["challenger"].isna().all()
+    assert found["challenger"].model.fault
 
 
 def test_a_champion_that_answers_no_number_stops_the_evaluation():
@@ -237,6 +278,16 @@ def test_figures_have_a_line_per_model_and_few_points(evaluations):
 def test_a_model_without_scores_is_left_out_of_the_figures():
     scores = score(ROWS, models()).assign(challenger=np.nan)
     assert "challenger" not in {trace.name for trace in plot_roc(ROWS, scores).data}
+
+
+def test_a_row_that_stands_twice_in_place_of_another_stops_the_evaluation():
+    assert each_once(ROWS) is ROWS
+    swapped = pd.concat([ROWS.iloc[1:], ROWS.iloc[[5]]], ignore_index=True)
+    assert len(swapped) == len(ROWS)
+    with pytest.raises(
+        ValueError, match=rf"1 rows of the holdout stand there again, e\.g\. {ROWS['key'][5]}: "
+    ):
+        each_once(swapped)
 
 
 def frames(spark):

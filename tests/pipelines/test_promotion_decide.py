@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lakehouse_ml.model_files import FACTS
 from lakehouse_ml.pipelines.promotion.artefact import ARTEFACT_RULES
 from lakehouse_ml.pipelines.promotion.data import DATA_RULES
 from lakehouse_ml.pipelines.promotion.decide import Decision, decide
-from lakehouse_ml.pipelines.promotion.evidence import Declared, Incumbent, Standing, fingerprint
+from lakehouse_ml.pipelines.promotion.evidence import Declared, Incumbent, Landed, Standing, fingerprint
 from lakehouse_ml.pipelines.promotion.rule_set import Limit, PromotionRules
 from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
 from promotion_builders import (
@@ -23,7 +24,9 @@ from promotion_builders import (
     later_evidence,
     measurement,
     measurements,
+    probes,
     rules,
+    with_candidate,
 )
 
 
@@ -133,7 +136,15 @@ def test_a_comparison_that_was_not_made_elects_nobody_rather_than_the_baseline()
         without(first_evidence(), is_metric("challenger", "average_precision", "baseline")), rules()
     )
     assert decision.elected is None
-    assert "elected" in failed(decision)
+    assert failed(decision) == {"elected", "evaluation_complete"}
+
+
+def test_every_rule_has_its_verdict_though_nobody_is_elected():
+    broken = without(first_evidence(), is_metric("challenger", "average_precision", "baseline"))
+    weak = changed(broken, is_metric("challenger", "roc_auc"), value=0.5)
+    judged = [verdict.rule for verdict in decide(weak, rules()).verdicts]
+    assert judged == [*(verdict.rule for verdict in decide(first_evidence(), rules()).verdicts), "elected"]
+    assert failed(decide(weak, rules())) == {"elected", "evaluation_complete", "floor_roc_auc"}
 
 
 def test_a_number_that_stands_twice_is_refused():
@@ -212,7 +223,8 @@ def test_a_champion_that_was_trained_up_to_the_holdout_is_compared():
 def test_candidates_trained_on_holdout_days_are_refused():
     evidence = first_evidence()
     trained = evidence.trained.model_copy(update={"train_end": HOLDOUT_START + timedelta(days=1)})
-    assert failed(decide(replace(evidence, trained=trained), rules())) == {"holdout_after_training"}
+    late = replace(evidence, trained=trained, probes=probes(trained))
+    assert failed(decide(late, rules())) == {"holdout_after_training"}
 
 
 @pytest.mark.parametrize(
@@ -382,6 +394,9 @@ def test_an_unknown_rule_is_refused():
         {"margin": {**RULES["margin"], "above": -0.1}},
         {"floors": {**RULES["floors"], "roc_auc": {}}},
         {"floors": {**RULES["floors"], "roc_auc": {"above": 0.6, "at_least": 0.6}}},
+        {"floors": {**RULES["floors"], "roc_auc": {"at_most": 0.65}}},
+        {"ceilings": {**RULES["ceilings"], "roc_auc": {"at_least": 0.9}}},
+        {"ceilings": {**RULES["ceilings"], "calibration_error": {"above": 0.1}}},
     ],
 )
 def test_a_limit_that_is_none_is_refused(wrong):
@@ -408,3 +423,65 @@ def test_an_alert_that_only_a_new_model_ends_holds_none_back():
     assert decide(answered, rules()).outcome == "promoted"
     broken = replace(evidence, data=replace(evidence.data, open_alerts=(*told, ("labels_late", "outcomes"))))
     assert failed(decide(broken, rules())) == {"no_open_data_alert"}
+
+
+@pytest.mark.parametrize("fact", ["threshold", "trained_until", "base_rate", "feature_fingerprint", "role"])
+def test_a_model_whose_files_do_not_say_what_training_declared_is_refused(fact):
+    evidence = first_evidence()
+    said = tuple((name, value) for name, value in evidence.probes["challenger"].facts if name != fact)
+    for facts, found in ((said, "absent"), ((*said, (fact, "0.9")), "0.9")):
+        known = {**evidence.probes, "challenger": replace(evidence.probes["challenger"], facts=facts)}
+        decision = decide(replace(evidence, probes=known), rules())
+        assert failed(decision) == {"artefact_facts"}
+        assert f"{fact} is {found}, declared was" in " ".join(decision.reasons)
+
+
+def test_evaluated_with_another_threshold_than_will_be_served_is_refused():
+    evidence = with_candidate(first_evidence(), "challenger", threshold=0.31)
+    assert "threshold is 0.3, declared was 0.31" in " ".join(decide(evidence, rules()).reasons)
+
+
+def test_a_model_must_say_every_fact_that_loading_it_asks_for():
+    assert set(first_evidence().trained.facts("challenger")) == set(FACTS)
+
+
+def test_a_small_source_that_is_rejected_as_a_whole_is_not_hidden_by_the_large_ones():
+    data = first_evidence().data
+    small = replace(data, landed=(*data.landed, Landed("planes", 3, 2)))
+    decision = decide(first_evidence(data=small), rules())
+    assert failed(decision) == {"few_rejected"}
+    worst = next(verdict for verdict in decision.verdicts if verdict.rule == "few_rejected")
+    assert (worst.value, worst.limit) == (2 / 3, "<= 0.05")
+    assert worst.reason == "planes: 2 of 3 lines, 2013-01-01 to 2013-10-01 00:00"
+    assert failed(decide(first_evidence(data=replace(data, landed=())), rules())) == {"few_rejected"}
+
+
+def test_the_latest_source_stands_with_its_hours_and_its_limit():
+    data = first_evidence().data
+    newest = dict(data.newest) | {"weather": first_evidence().as_of - timedelta(hours=31)}
+    decision = decide(first_evidence(data=replace(data, newest=tuple(newest.items()))), rules())
+    assert failed(decision) == {"data_fresh"}
+    assert "FAILED data_fresh: 31 (must be <= 30) hours, weather is 31 h old" in decision.reasons
+
+
+def test_every_rule_that_measures_says_value_and_limit():
+    bare = {verdict.rule for verdict in decide(later_evidence(), rules()).verdicts if verdict.limit is None}
+    assert bare == {
+        "candidates_intact", "champion_follows_ledger", "evaluation_of_these_models", "evaluation_complete",
+        "same_rows", "rows_as_declared", "not_taken_back", "artefact_loads", "artefact_signature",
+        "artefact_facts", "artefact_pinned", "artefact_answers",
+    }  # fmt: skip
+
+
+def test_a_slice_that_was_measured_but_not_compared_is_refused():
+    jfk = measurement("challenger", "roc_auc", 0.8, slice="origin", slice_value="JFK", rows=8_000)
+    evidence = without(first_evidence(), lambda m: m.slice_value == "JFK")
+    assert decide(evidence, rules()).outcome == "promoted"
+    for small in ({"rows": 499}, {"days": 6}):
+        few = (*evidence.measurements, replace(jfk, **small))
+        assert decide(replace(evidence, measurements=few), rules()).outcome == "promoted"
+    decision = decide(replace(evidence, measurements=(*evidence.measurements, jfk)), rules())
+    assert failed(decision) == {"slices_keep_up"}
+    assert "origin JFK: challenger is not compared with baseline by average_precision" in str(
+        decision.reasons
+    )

@@ -20,7 +20,7 @@ from lakehouse_ml.pipelines.promotion import create_pipeline
 from lakehouse_ml.pipelines.promotion.evidence import Declared, Recorded, Trained, Tried
 from lakehouse_ml.registry import Registry
 from ledger_builders import ledger_address, ledger_in
-from promotion_builders import AS_OF, DATA, FEATURES, HOLDOUT_START, PROBE, candidates, measurements, rules
+from promotion_builders import AS_OF, DATA, FEATURES, HOLDOUT_START, candidates, measurements, probes, rules
 from registry_builders import Stores, saved_model
 
 USE_CASE = SimpleNamespace(
@@ -92,9 +92,7 @@ class Stage:
         catalog = DataCatalog(
             {
                 "ml_evaluations": MemoryDataset(self.evaluations(gain), copy_mode="assign"),
-                "tried_candidates": MemoryDataset(
-                    Tried(trained, {}, dict.fromkeys(trained.models, PROBE), FEATURES)
-                ),
+                "tried_candidates": MemoryDataset(Tried(trained, {}, probes(trained), FEATURES)),
                 "table_records": MemoryDataset(Recorded(Declared(24_000, 5_000, 28), self.data)),
                 "run": MemoryDataset(self.run),
                 "params:promotion.rules": MemoryDataset(rules(**groups)),

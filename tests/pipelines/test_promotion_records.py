@@ -1,11 +1,11 @@
 """What the tables say about the holdout and about the data, without the help of training and evaluation."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.pipelines.promotion.evidence import Declared
+from lakehouse_ml.pipelines.promotion.evidence import Declared, Landed
 from lakehouse_ml.pipelines.promotion.records import declare_rows, record_data
 from promotion_builders import AS_OF, candidates, rules
 
@@ -77,15 +77,27 @@ def alert(event: str, sequence: int, at: datetime, rule: str = "labels_late", ab
 def record(spark):
     def recorded(*files, alerts=()):
         log, told = spark.createDataFrame(list(files), LOG), spark.createDataFrame(list(alerts), ALERTS)
-        return record_data(log, told, NOTHING, RUN, rules()).data
+        return record_data(candidates(train_start="2013-08-01"), log, told, NOTHING, RUN, rules()).data
 
     return recorded
 
 
 def test_adds_up_lines_and_tells_the_newest_data_of_every_source(record):
     found = record(file("weather", 29), file("weather", 30), file("planes", 1, counts=(5, 4, 0, 1)))
-    assert (found.files, found.lines, found.quarantined, found.unbalanced) == (3, 25, 1, ())
+    assert (found.files, found.unbalanced) == (3, ())
+    assert found.landed == (Landed("planes", 5, 1), Landed("weather", 20, 0))
     assert found.newest == (("planes", moment(1)), ("weather", moment(30)))
+
+
+def test_only_lines_that_the_models_learned_from_or_are_judged_on_are_added_up(record):
+    found = record(
+        file("weather", 1, month=8, counts=(10, 0, 0, 10)),
+        file("weather", 2, month=8, counts=(10, 9, 0, 1)),
+        file("planes", 31, month=7, counts=(5, 0, 0, 5)),
+        file("airports", 29, counts=(0, 0, 0, 0), status="empty"),
+    )
+    assert (found.files, found.learned_from) == (4, date(2013, 8, 1))
+    assert found.landed == (Landed("weather", 10, 1),)
 
 
 def test_a_file_whose_lines_do_not_add_up_is_named(record):

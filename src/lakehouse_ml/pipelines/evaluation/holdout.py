@@ -28,7 +28,7 @@ def holdout(
         ``label``.
 
     Raises:
-        ValueError: No labelled row.
+        ValueError: No labelled row, or a key stands twice.
     """
     now = datetime.fromisoformat(candidates["as_of"])
     start, end = (date.fromisoformat(candidates[name]) for name in ("holdout_start", "holdout_end"))
@@ -46,7 +46,22 @@ def holdout(
             f"No labelled row in the holdout from {start} to {end}: land its days (`kedro land --until ...`), or "
             f"choose other ones with training.holdout_days"
         )
-    return rows.sort_values(["predict_at", "key"], ignore_index=True)
+    return each_once(rows).sort_values(["predict_at", "key"], ignore_index=True)
+
+
+def each_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they are: counts alone would not tell a row that is there twice from one that is missing.
+
+    Raises:
+        ValueError: A key stands twice.
+    """
+    twice = rows.loc[rows["key"].duplicated(), "key"]
+    if not twice.empty:
+        raise ValueError(
+            f"{len(twice)} rows of the holdout stand there again, e.g. {twice.iloc[0]}: gold holds a key twice; "
+            f"build it again with `kedro refresh --layer gold`"
+        )
+    return rows
 
 
 def _only_in(frame: DataFrame, other: DataFrame) -> list[str]:

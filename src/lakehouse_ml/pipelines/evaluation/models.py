@@ -2,12 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NoReturn
+
+import pandas as pd
 
 from lakehouse_ml.model_files import RegistryError, candidate_folder, load_candidate, model_digest
 from lakehouse_ml.registry import Champion
 
 CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands in for a candidate that cannot be loaded: it scores nothing, and says why."""
+
+    fault: str
+
+    def predict(self, frame: pd.DataFrame) -> NoReturn:
+        """Raises.
+
+        Raises:
+            RegistryError: Always.
+        """
+        raise RegistryError(self.fault)
 
 
 @dataclass(frozen=True)
@@ -38,8 +55,11 @@ def compared_models(candidates: dict[str, Any], champion: Champion | None) -> di
         candidates: ``ml_candidates``.
         champion: ``before_ml_champion``; None before the first promotion.
 
+    Returns:
+        By role; a candidate that cannot be loaded scores nothing, so that promotion refuses it.
+
     Raises:
-        RegistryError: A candidate cannot be loaded, or its files are not those that training handed over.
+        RegistryError: A candidate's files are not those that training handed over.
     """
     found = {role: _candidate(role, candidates) for role in candidates["models"]}
     if champion is not None:
@@ -65,8 +85,16 @@ def _candidate(role: str, candidates: dict[str, Any]) -> Measured:
     return Measured(
         role=role,
         digest=digest,
-        model=load_candidate(handed_over["uri"]),
+        model=_loaded(handed_over["uri"]),
         threshold=handed_over["threshold"],
         training_rate=handed_over["base_rate"],
         trained_until=date.fromisoformat(candidates["train_end"]),
     )
+
+
+def _loaded(uri: str) -> Any:
+    try:
+        return load_candidate(uri)
+    except Exception as error:
+        # Whatever its files do when they are read: promotion tries them out too, and puts the reason on record.
+        return Unreadable(str(error))

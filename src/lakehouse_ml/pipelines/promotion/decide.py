@@ -21,6 +21,11 @@ from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
 from lakehouse_ml.pipelines.promotion.verdict import Verdict
 
 Outcome = Literal["promoted", "awaiting_approval", "refused"]
+_NOBODY = Verdict(
+    "elected",
+    False,
+    f"no model is elected: challenger and baseline could not be compared; judged was the {CHALLENGER}",
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,9 @@ def decide(evidence: Evidence, rules: PromotionRules) -> Decision:
     election = _settle("beats_baseline", partial(beats, evidence, rules, CHALLENGER, BASELINE))
     # A comparison that could not be made elects nobody, rather than the baseline.
     elected = None if election.value is None else CHALLENGER if election.passed else BASELINE
-    verdicts += _judge(evidence, rules, elected)
+    # Whoever is refused without an election is told all the same what else is wrong.
+    verdicts += _judge(evidence, rules, elected or CHALLENGER)
+    verdicts += [] if elected else [_NOBODY]
     record = canonical(
         {
             "evidence": evidence.plain,
@@ -87,26 +94,22 @@ def decide(evidence: Evidence, rules: PromotionRules) -> Decision:
     )
 
 
-def _judge(evidence: Evidence, rules: PromotionRules, elected: str | None) -> list[Verdict]:
-    if elected is None:
-        return [
-            Verdict("elected", False, "no model is elected: challenger and baseline could not be compared")
-        ]
+def _judge(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict]:
     asked = [
-        *_limit_verdicts(evidence, rules, elected),
+        *_limit_verdicts(evidence, rules, role),
         *(
-            _settle(f"not_worse_{metric}", partial(not_worse, evidence, rules, elected, metric))
+            _settle(f"not_worse_{metric}", partial(not_worse, evidence, rules, role, metric))
             for metric in sorted(rules.not_worse)
         ),
-        _settle("slices_keep_up", partial(slices_keep_up, evidence, rules, elected)),
+        _settle("slices_keep_up", partial(slices_keep_up, evidence, rules, role)),
         *(
-            _settle(rule.__name__, partial(artefact_verdict, rule, evidence, rules, elected))
+            _settle(rule.__name__, partial(artefact_verdict, rule, evidence, rules, role))
             for rule in ARTEFACT_RULES
         ),
     ]
     if evidence.incumbent is None:
         return [*asked, Verdict("beats_champion", True, "not applied: there is no champion yet")]
-    return [*asked, _settle("beats_champion", partial(beats, evidence, rules, elected, CHAMPION))]
+    return [*asked, _settle("beats_champion", partial(beats, evidence, rules, role, CHAMPION))]
 
 
 def _limit_verdicts(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict]:

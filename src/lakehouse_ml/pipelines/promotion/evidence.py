@@ -63,6 +63,18 @@ class Trained(_Trained):
     copied_from: str | None = None
     models: dict[str, Candidate] = Field(min_length=1)
 
+    def facts(self, role: str) -> dict[str, str]:
+        """What the files of a role's model must say about its training, as text, by name of ``FACTS``."""
+        model = self.models[role]
+        return {
+            "base_rate": str(model.base_rate),
+            "feature_fingerprint": self.feature_fingerprint,
+            "role": role,
+            "threshold": str(model.threshold),
+            "trained_from": str(self.train_start),
+            "trained_until": str(self.train_end),
+        }
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -128,13 +140,28 @@ class Declared:
 
 
 @dataclass(frozen=True)
+class Landed:
+    """Lines of a source, and how many of them were rejected."""
+
+    source: str
+    lines: int
+    quarantined: int
+
+    @property
+    def rejected(self) -> float:
+        """Share of rejected lines, 0..1."""
+        return self.quarantined / self.lines
+
+
+@dataclass(frozen=True)
 class DataRecord:
     """``ops.ingestion_log`` and ``ops.alerts`` of what was known at the decision.
 
     Attributes:
         files: Files.
-        lines: Landed lines.
-        quarantined: Rejected lines.
+        learned_from: First training day, UTC.
+        landed: By source, the lines of files that cover what the models learned from and are judged on: from that day
+            to the decision. A source without any is left out.
         unbalanced: Files whose lines do not add up.
         rejected_files: Files of the last days that are rejected as a whole.
         open_alerts: Rule and subject of every open alert about the data.
@@ -142,8 +169,8 @@ class DataRecord:
     """
 
     files: int
-    lines: int
-    quarantined: int
+    learned_from: date
+    landed: tuple[Landed, ...]
     unbalanced: tuple[str, ...]
     rejected_files: tuple[str, ...]
     open_alerts: tuple[tuple[str, str], ...]

@@ -32,7 +32,7 @@ def _evidence_nodes(use_case: UseCase) -> list[Node]:
         Node(declare, ["ml_candidates", *holdout], "declared_rows", name="declare_rows"),
         Node(
             func=record_data,
-            inputs=["ops_ingestion_log", "before_ops_alerts", "declared_rows", "run", RULES],
+            inputs=["ml_candidates", "ops_ingestion_log", "before_ops_alerts", "declared_rows", "run", RULES],
             outputs="table_records",
             name="record_data",
         ),

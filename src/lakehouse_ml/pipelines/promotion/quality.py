@@ -62,15 +62,18 @@ def slices_keep_up(evidence: Evidence, rules: PromotionRules, role: str) -> Verd
     """No slice with enough rows and days surely falls behind the champion by more than the margin.
 
     Raises:
-        ValueError: A difference is not defined on a slice, or no slice was measured.
+        ValueError: A difference is not defined on a slice or was not measured there, or no slice was measured.
     """
     name, limits, other = "slices_keep_up", rules.slices, reference_of(evidence, role)
     if other is None:
         return Verdict(name, True, f"not applied: {role} is compared to nothing")
     wanted = (role, other, limits.metric)
-    enough = (m for m in evidence.slices if m.rows >= limits.rows_min and m.days >= limits.days_min)
+    enough = _large_slices(evidence, rules)
     slices = [m for m in enough if (m.role, m.compared_to, m.metric) == wanted]
     slices.sort(key=lambda m: (m.slice, m.slice_value))
+    own = {f"{m.slice} {m.slice_value}" for m in enough if m.role == role and not m.compared_to}
+    if absent := sorted(own - {f"{m.slice} {m.slice_value}" for m in slices}):
+        raise ValueError(f"{', '.join(absent)}: {role} is not compared with {other} by {limits.metric}")
     if not slices:
         raise ValueError(
             f"no slice of {limits.rows_min} rows and {limits.days_min} days compares {role} with {other} by "
@@ -91,6 +94,13 @@ def slices_keep_up(evidence: Evidence, rules: PromotionRules, role: str) -> Verd
         worst.low,
         worst.high,
     )
+
+
+def _large_slices(evidence: Evidence, rules: PromotionRules) -> list[Measurement]:
+    """Every number of these very models on the slices that have a say."""
+    limits = rules.slices
+    found = (m for m in evidence.measurements if not m.is_overall and evidence.concerns(m))
+    return [m for m in found if m.rows >= limits.rows_min and m.days >= limits.days_min]
 
 
 def _difference(measured: Measurement) -> float:

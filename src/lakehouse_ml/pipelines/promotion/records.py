@@ -10,7 +10,7 @@ from pyspark.sql.window import Window
 
 from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.pipelines.promotion.evidence import DataRecord, Declared, Recorded
+from lakehouse_ml.pipelines.promotion.evidence import DataRecord, Declared, Landed, Recorded
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 
 
@@ -43,11 +43,17 @@ def declare_rows(candidates: dict[str, Any], entities: DataFrame, labels: DataFr
 
 
 def record_data(
-    log: DataFrame, alerts: DataFrame, declared: Declared, run: Run, rules: PromotionRules
+    candidates: dict[str, Any],
+    log: DataFrame,
+    alerts: DataFrame,
+    declared: Declared,
+    run: Run,
+    rules: PromotionRules,
 ) -> Recorded:
     """The rows that the holdout has, what came in by the run's now, and what is wrong with it.
 
     Args:
+        candidates: ``ml_candidates``: the first day that the models learned from.
         log: ``ops_ingestion_log``: the highest sequence of a file counts.
         alerts: ``ops.alerts``: so does the highest sequence of an alert.
         declared: See :func:`declare_rows`.
@@ -58,8 +64,10 @@ def record_data(
     known = log.where(F.col("period_end") <= F.lit(run.as_of))
     current = known.select("*", place.alias("_place")).where("_place = 1")
     since = run.as_of - timedelta(days=rules.data.alert_days)
+    learned_from = date.fromisoformat(candidates["train_start"])
     found = _open_alerts(alerts.where(F.col("as_of") <= F.lit(run.as_of)))
-    return Recorded(declared, _added_up(_by_source(current, since).collect(), found))
+    sources = _by_source(current, since, learned_from).collect()
+    return Recorded(declared, _added_up(sources, learned_from, found))
 
 
 def _open_alerts(alerts: DataFrame) -> tuple[tuple[str, str], ...]:
@@ -69,14 +77,15 @@ def _open_alerts(alerts: DataFrame) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((row["rule"], row["subject"]) for row in rows))
 
 
-def _by_source(files: DataFrame, since: datetime) -> DataFrame:
+def _by_source(files: DataFrame, since: datetime, learned_from: date) -> DataFrame:
     adds_up = F.col("lines") == F.col("accepted") + F.col("duplicates") + F.col("quarantined")
     is_rejected = F.col("status").isin("unreadable", "failed") & (F.col("period_end") > F.lit(since))
     newest = F.max(F.when(F.col("accepted") > 0, F.col("period_end")))
+    is_used = F.col("period_end") > F.lit(datetime.combine(learned_from, time(), UTC))
     return files.groupBy("source").agg(
         F.count("*").alias("files"),
-        F.sum("lines").alias("lines"),
-        F.sum("quarantined").alias("quarantined"),
+        F.sum(F.when(is_used, F.col("lines")).otherwise(0)).alias("lines"),
+        F.sum(F.when(is_used, F.col("quarantined")).otherwise(0)).alias("quarantined"),
         F.collect_list(F.when(~adds_up, F.col("file"))).alias("unbalanced"),
         F.collect_list(F.when(is_rejected, F.col("file"))).alias("rejected"),
         # Collected timestamps are in the machine's time zone; microseconds are not.
@@ -84,12 +93,15 @@ def _by_source(files: DataFrame, since: datetime) -> DataFrame:
     )
 
 
-def _added_up(sources: Sequence[Row], open_alerts: tuple[tuple[str, str], ...]) -> DataRecord:
+def _added_up(
+    sources: Sequence[Row], learned_from: date, open_alerts: tuple[tuple[str, str], ...]
+) -> DataRecord:
+    landed = (Landed(row["source"], row["lines"], row["quarantined"]) for row in sources)
     ends = {row["source"]: row["newest"] for row in sources if row["newest"] is not None}
     return DataRecord(
         files=sum(row["files"] for row in sources),
-        lines=sum(row["lines"] for row in sources),
-        quarantined=sum(row["quarantined"] for row in sources),
+        learned_from=learned_from,
+        landed=tuple(sorted((one for one in landed if one.lines), key=lambda one: one.source)),
         unbalanced=tuple(sorted(file for row in sources for file in row["unbalanced"])),
         rejected_files=tuple(sorted(file for row in sources for file in row["rejected"])),
         open_alerts=open_alerts,

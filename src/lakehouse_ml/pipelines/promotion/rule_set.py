@@ -34,6 +34,11 @@ class Limit(_Rules):
             raise ValueError("a limit needs exactly one of above, at_least and at_most")
         return self
 
+    @property
+    def is_upper(self) -> bool:
+        """Whether it bounds from above."""
+        return self.at_most is not None
+
     def allows(self, value: float) -> bool:
         """Whether the value keeps the limit; NaN never does."""
         if self.above is not None:
@@ -175,4 +180,13 @@ class PromotionRules(_Rules):
             absent = sorted(wanted - set(getattr(self, name)))
             if absent:
                 raise ValueError(f"{name} lack {', '.join(absent)}")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_from_the_right_side(self) -> Self:
+        for name, is_upper in (("floors", False), ("ceilings", True)):
+            turned = sorted(m for m, limit in getattr(self, name).items() if limit.is_upper != is_upper)
+            if turned:
+                sides = "at_most" if is_upper else "above or at_least"
+                raise ValueError(f"{name} bound by {sides}, but not so {', '.join(turned)}")
         return self

@@ -55,6 +55,9 @@ def evaluation_complete(evidence: Evidence, rules: PromotionRules) -> Verdict:
     if evidence.incumbent is not None:
         wanted += [(role, metric, CHAMPION) for role in (BASELINE, CHALLENGER) for metric in compared]
     faults = [fault for key in wanted if (fault := _fault(evidence, *key))]
+    if faults:
+        # A model that cannot even be loaded has no numbers: then that is the reason.
+        faults += [f"{role}: {probe.fault}" for role, probe in sorted(evidence.probes.items()) if probe.fault]
     return Verdict(
         "evaluation_complete", not faults, "; ".join(faults) or f"{len(wanted)} numbers are finite"
     )
