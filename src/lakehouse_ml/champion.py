@@ -1,7 +1,8 @@
 """Ledger and alias as one: what the ledger's rows ask for is done to the alias, and nothing else is.
 
-Every move is a row that asks for it, then the alias, then a row that says it was done. A start that finds the first
-without the last finishes the move, or gives it up where the version is no longer what was judged.
+Every move is a row that asks for it, then the alias, then a row that says it was done. A promotion, approval or
+roll-back that finds the first without the last finishes the move, or gives it up where the version is no longer what
+was judged. Who only reads the champion writes nothing: until then either end of the move is the champion.
 """
 
 import json
@@ -137,19 +138,17 @@ class Ask:
     run: Run
 
 
-def approve_version(
-    version: str, ask: Ask, champions: Champions, in_shadow: Callable[[str | None], str]
-) -> Entry:
+def approve_version(version: str, ask: Ask, champions: Champions, judge: Callable[[Entry], str]) -> Entry:
     """Approve of exactly the evidence that the version was judged by, and make it champion.
 
     Args:
         version: Version that awaits its approval.
         ask: Who approves, and why.
         champions: Ledger and registry.
-        in_shadow: ``(champion's version) -> words``: how the version did beside it; raises where that forbids it.
+        judge: ``(decision) -> words``: how the version did since; raises where that forbids it.
 
     Raises:
-        LedgerError: Nothing awaits an approval, what it rests on has changed, or it did worse in shadow.
+        LedgerError: Nothing awaits an approval, what it rests on has changed, or the judge forbids it.
         RegistryError: The version is not what was judged.
     """
     ledger, registry = champions.ledger, champions.registry
@@ -169,7 +168,7 @@ def approve_version(
     registry.files(ModelReference(version, str(decided.model_digest)))
     approval = decided.followed_by(
         APPROVED,
-        [ask.reason, in_shadow(state.champion)],
+        [ask.reason, judge(decided)],
         actor=ask.by,
         run_id=ask.run.run_id,
         as_of=ask.run.as_of,

@@ -302,9 +302,9 @@ def test_where_a_person_has_the_last_word_the_alias_waits_for_it(stage):
         approve_version("1", Ask("Ada", "again", stage.run), stage.champions, unseen)
 
 
-def unseen(champion):
+def unseen(decided):
     """Shadow results that nobody asks for."""
-    return f"beside {champion}"
+    return f"beside {decided.champion_before}"
 
 
 def approve_then_load(stage):

@@ -18,6 +18,7 @@ from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.ledger import Entry, LedgerError
+from lakehouse_ml.pipelines.promotion.approval import refuse_outdated
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 from lakehouse_ml.pipelines.promotion.shadow import judge_shadow, shadow_rows
 from lakehouse_ml.registry import Registry
@@ -45,15 +46,22 @@ def approve(metadata: ProjectMetadata, env: str | None, version: str, by: str, n
     """Approve of the evidence for a version, and make it champion."""
     with opened_to_write(metadata.project_path, env) as context:
         run = context.catalog.load("run")
-        judge = partial(_in_shadow, context, run, version)
+        judge = partial(_judge, context, run, version)
         entry = approve_version(version, Ask(by, note, run), champions_of(context), judge)
     console().print(
         f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
     )
 
 
-def _in_shadow(context: KedroContext, run: Run, version: str, champion: str | None) -> str:
+def _judge(context: KedroContext, run: Run, version: str, decided: Entry) -> str:
     rules = PromotionRules.model_validate(context.params["promotion"]["rules"])
+    refuse_outdated(decided, rules, run.as_of)
+    return _in_shadow(context, run, rules, version, decided.champion_before)
+
+
+def _in_shadow(
+    context: KedroContext, run: Run, rules: PromotionRules, version: str, champion: str | None
+) -> str:
     if champion is None or not rules.approval.shadow_rows_min:
         return "shadow results were not asked for"
     predictions, labels = (context.catalog.load(name) for name in ("ml_predictions", "gold_labels"))
