@@ -219,6 +219,25 @@ def test_an_unknown_environment_is_told_with_those_that_exist() -> None:
         RolesError, match=r"no environment .live. in roles\.yml; there are dev, prod, staging, test"
     ):
         ROLES.rows("live")
+@pytest.mark.parametrize(("source", "target"), [("staging", "prod"), ("test", "staging")])
+def test_versions_are_copied_up_one_step(source: str, target: str) -> None:
+    ROLES.refuse_copy(source, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told"),
+    [
+        ("test", "prod", "prod takes no version from test: copies_from of roles.yml allows staging"),
+        ("prod", "staging", "staging takes no version from prod: .* allows test"),
+        ("prod", "test", "test takes no version from prod: .* allows no environment"),
+        ("staging", "live", "no environment .live."),
+    ],
+)
+def test_any_other_copy_is_refused(source: str, target: str, told: str) -> None:
+    with pytest.raises(RolesError, match=told):
+        ROLES.refuse_copy(source, target)
+
+
 
 
 @given(

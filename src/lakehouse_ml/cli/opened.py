@@ -12,11 +12,15 @@ from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
 from lakehouse_ml.conf_source import environments, files_of
+from lakehouse_ml.deploy.roles import RolesError
 from lakehouse_ml.hooks.session import RunLockedError, lock_folder, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.version_copy import CopyError
+
+# What names its way out.
+TOLD = (LedgerError, RegistryError, DatasetError, RunLockedError, TraceError, CopyError, RolesError)
 
 
 def conf_of(project_path: Path, env: str | None) -> OmegaConfigLoader:
@@ -68,5 +72,5 @@ def told() -> Iterator[None]:
     """Errors that name their way out, without a stack trace."""
     try:
         yield
-    except (LedgerError, RegistryError, DatasetError, RunLockedError, TraceError, CopyError) as error:
+    except TOLD as error:
         raise click.ClickException(str(error)) from error

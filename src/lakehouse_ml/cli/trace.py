@@ -27,6 +27,7 @@ from lakehouse_ml.trace.lineage import (
     decision_on,
     files_in_reach,
     prediction_chain,
+    refuse_copy,
     trained_for,
     version_chain,
 )
@@ -164,7 +165,6 @@ def _parts_table(found: Explanation) -> Table:
     return table
 
 
-def _shown(value: Any) -> str:
 def _rest(found: Explanation) -> "pd.Series[float]":
     return found.parts.iloc[MOST_PARTS:]
 
@@ -176,6 +176,7 @@ def _others(found: Explanation) -> str:
     )
 
 
+def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -189,6 +190,7 @@ def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
         champions = champions_of(context)
         decision = decision_on(version, champions.ledger.state())
         trained, role = trained_for(decision), str(decision.elected)
+        refuse_copy(version, trained)
         rows = training_rows(trained, USE_CASE, recorded_silver(context, trained["source_versions"]))
         registered = champions.registry.load(ModelReference(version, str(decision.model_digest)))
         found = compared(trained, role, registered.model, rows, USE_CASE)

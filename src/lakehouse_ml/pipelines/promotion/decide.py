@@ -93,6 +93,7 @@ def _judge(evidence: Evidence, rules: PromotionRules, elected: str | None) -> li
             Verdict("elected", False, "no model is elected: challenger and baseline could not be compared")
         ]
     asked = [
+        *_copy_verdicts(evidence, elected),
         *_limit_verdicts(evidence, rules, elected),
         *(
             _settle(f"not_worse_{metric}", partial(not_worse, evidence, rules, elected, metric))
@@ -107,6 +108,15 @@ def _judge(evidence: Evidence, rules: PromotionRules, elected: str | None) -> li
     if evidence.incumbent is None:
         return [*asked, Verdict("beats_champion", True, "not applied: there is no champion yet")]
     return [*asked, _settle("beats_champion", partial(beats, evidence, rules, elected, CHAMPION))]
+
+
+def _copy_verdicts(evidence: Evidence, elected: str) -> list[Verdict]:
+    """A copy is asked for by its version: the model that was trained beside it must not be promoted in its place."""
+    wanted, found = evidence.trained.copied_digest, evidence.digests[elected]
+    if wanted is None:
+        return []
+    told = f"{evidence.trained.copied_from} has digest {wanted[:12]}, elected here is {elected}, {found[:12]}"
+    return [Verdict("elected_is_the_copied", found == wanted, told)]
 
 
 def _limit_verdicts(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict]:
