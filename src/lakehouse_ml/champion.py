@@ -33,11 +33,11 @@ SAME = 1e-9
 
 
 def settle(ledger: Ledger, registry: Registry) -> LedgerState:
-    """The ledger's state after a move that a killed run left half-way is finished or given up.
+    """The ledger's state after a move that a killed run left half-way is done or given up; for movers alone.
 
     Raises:
         LedgerError: The chain is broken, or another promotion is at work.
-        RegistryError: The registry cannot be reached; the move waits for the next start.
+        RegistryError: The registry cannot be reached; the move waits for the next promotion.
     """
     state = ledger.state()
     return state if state.pending is None else _carry_out(state.pending, state, ledger, registry)
@@ -81,19 +81,27 @@ def record(entry: Entry, after: Entry | None, ledger: Ledger, registry: Registry
 
 
 def current_champion(ledger: Ledger, registry: Registry) -> ModelReference | None:
-    """The version that ledger and alias both name; None before the first promotion.
+    """The version that ledger and alias both name, while a move is half-way either end of it; nothing is written.
+
+    Returns:
+        None before the first promotion.
 
     Raises:
         RegistryError: They differ: something moved the alias behind the ledger.
     """
-    state, alias = settle(ledger, registry), registry.aliased()
+    state, alias = ledger.state(), registry.aliased()
     recorded = None if state.champion is None else ModelReference(state.champion, str(state.champion_digest))
-    if alias != recorded:
+    if alias not in (recorded, *_asked_for(state)):
         raise RegistryError(
             f"{registry.name}: the alias names {_named(alias)}, the ledger's head {_named(recorded)}: something moved "
             f"it without a promotion. {_way_out(recorded)}"
         )
     return alias
+
+
+def _asked_for(state: LedgerState) -> list[ModelReference]:
+    asked = state.pending
+    return [] if asked is None else [ModelReference(str(asked.champion_after), str(asked.model_digest))]
 
 
 def _named(reference: ModelReference | None) -> str:
@@ -215,7 +223,11 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     digest = None if target is None else state.digest_of(target)
     if target is None or digest is None:
         known = ", ".join(sorted({str(move.champion_after) for move in state.moves})) or "none yet"
-        missing = f"Version {target} was never champion" if target else "No version was champion before"
+        missing = (
+            f"Version {target} was never champion"
+            if target
+            else "No version was champion before that was not taken back"
+        )
         raise LedgerError(f"{missing}, so there is no way back to it; champions were: {known}")
     reference = ModelReference(target, digest)
     if target == state.champion and registry.aliased() == reference:
@@ -263,7 +275,9 @@ def ledger_faults(champions: Champions) -> list[str]:
     if state.faults:
         return state.faults
     if state.pending is not None:
-        return [f"row {state.pending.sequence} asks for a move that is not done: the next run finishes it"]
+        return [
+            f"row {state.pending.sequence} asks for a move that is not done: the next promotion finishes it"
+        ]
     were = {ModelReference(str(move.champion_after), str(move.model_digest)) for move in state.moves}
     checks: list[Callable[[], object]] = [partial(current_champion, champions.ledger, champions.registry)]
     checks += [partial(champions.registry.files, reference) for reference in sorted(were, key=astuple)]
