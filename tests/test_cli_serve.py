@@ -114,7 +114,11 @@ def test_the_champion_answers_until_it_is_told_to_stop_and_the_log_lands(project
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [(("--challenger", "2"), "--challenger goes with --canary"), (("--canary", "101"), "101")],
+    [
+        (("--challenger", "2"), "--challenger goes with --canary"),
+        (("--canary", "10"), "--canary goes with --challenger"),
+        (("--canary", "101"), "101"),
+    ],
 )
 def test_options_that_make_no_canary_are_refused(options: tuple[str, ...], told: str) -> None:
     done = CliRunner().invoke(cli, ["serve", *options], obj=bootstrap_project(ROOT))

@@ -66,6 +66,62 @@ def test_the_former_champion_is_the_one_before_the_present():
     assert chain(*promotion("1", None)).former is None
 
 
+def moves_to(*moves):
+    """A ledger of promotions (the version) and roll-backs (``"<" + version``), each a decision and its move."""
+    rows, before = [], None
+    for move in moves:
+        version = move.removeprefix("<")
+        decided = entry(
+            decision="rolled_back" if move.startswith("<") else "promoted",
+            model_version=version,
+            model_digest=hash_of(version),
+            champion_before=before,
+            champion_after=version,
+        )
+        moved = replace(decided, sequence=len(rows) + 1).followed_by("moved", ["moved"])
+        rows, before = [*rows, decided, moved], version
+    return chain(*rows)
+
+
+@pytest.mark.parametrize(
+    ("moves", "former"),
+    [
+        ("1", None),
+        ("1 2 3", "2"),
+        # The second roll-back is no way forward to what the first took back.
+        ("1 2 <1", None),
+        ("1 2 3 <2", "1"),
+        ("1 2 3 <2 <1", None),
+        ("1 2 3 <1", None),
+        ("1 2 <1 3", "1"),
+        ("1 2 3 <2 4 <2", "1"),
+        ("1 2 <1 <2", None),
+        # Promoted again after a new evaluation.
+        ("1 2 <1 2", "1"),
+        ("1 2 <1 2 3", "2"),
+        ("1 2 3 1", "3"),
+    ],
+)
+def test_the_former_champion_is_never_one_that_was_taken_back(moves, former):
+    assert moves_to(*moves.split()).former == former
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 5)), min_size=1, max_size=12))
+def test_roll_backs_without_a_name_lead_back_and_end(drawn):
+    made = []
+    for is_back, number in drawn:
+        known = [move.removeprefix("<") for move in made]
+        back = is_back and str(number) in known and str(number) != known[-1]
+        made += [f"<{number}" if back else str(number)] if back or str(number) not in known[-1:] else []
+    state, seen = moves_to(*made), []
+    while state.former is not None:
+        seen.append(state.champion)
+        assert state.taken_back(hash_of(state.former)) is None
+        made.append(f"<{state.former}")
+        state = moves_to(*made)
+        assert state.champion not in seen
+
+
 def test_a_model_that_was_rolled_back_is_taken_back_until_it_is_promoted_again():
     then = AS_OF + timedelta(days=3)
     back = entry(

@@ -1,16 +1,21 @@
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from lakehouse_ml.datasets.recorded_table import recorded_versions
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.model_files import RegistryError, candidate_folder, model_digest
+from lakehouse_ml.pipelines.promotion.decide import decide
 from lakehouse_ml.version_copy import CopyError, Target, copy_files, hand_over
-from promotion_builders import candidates
+from promotion_builders import candidates, first_evidence, rules
 from registry_builders import Stores, make_stores, saved_model
 
 TRAINED = candidates()
 ORIGIN = "staging.ml.lateness version 3"
+DIGEST = TRAINED["models"]["challenger"]["digest"]
 
 
 def target(day: int = 8, month: int = 10, registry=None) -> Target:
@@ -18,22 +23,56 @@ def target(day: int = 8, month: int = 10, registry=None) -> Target:
 
 
 def test_the_holdout_is_as_long_as_it_was_and_ends_at_the_targets_now():
-    found = hand_over(TRAINED, ORIGIN, target())
+    found = hand_over(TRAINED, ORIGIN, DIGEST, target())
     assert (found["holdout_start"], found["holdout_end"]) == ("2013-09-10", "2013-10-08")
-    assert (found["run_id"], found["input_versions"]) == ("prod-run", {"gold.features": 9})
-    assert found["copied_from"] == ORIGIN
+    assert (found["run_id"], found["judged_versions"]) == ("prod-run", {"gold.features": 9})
+    assert (found["copied_from"], found["copied_digest"]) == (ORIGIN, DIGEST)
     # What made the models stays what it was.
-    for name in ("train_start", "train_end", "git_commit", "pins_hash", "seed", "source_versions", "models"):
+    made = ("train_start", "train_end", "git_commit", "pins_hash", "seed", "models")
+    for name in (*made, "input_versions", "source_versions"):
         assert found[name] == TRAINED[name]
 
 
+def test_what_the_copy_is_judged_on_is_read_at_the_targets_versions(tmp_path):
+    record = tmp_path / "candidates.json"
+    for known, versions in ((TRAINED, TRAINED["input_versions"]), (COPY, {"gold.features": 9})):
+        record.write_text(json.dumps(known))
+        assert recorded_versions(record) == versions
+
+
+def test_a_copy_of_a_copy_keeps_what_the_models_were_trained_on():
+    again = hand_over(COPY, "prod.ml.lateness version 1", DIGEST, target(day=20))
+    assert again["copied_from"] == "prod.ml.lateness version 1"
+    assert again["input_versions"] == TRAINED["input_versions"]
+
+
 def test_the_holdout_never_reaches_into_the_training():
-    assert hand_over(TRAINED, ORIGIN, target(day=12, month=9))["holdout_start"] == TRAINED["train_end"]
+    assert (
+        hand_over(TRAINED, ORIGIN, DIGEST, target(day=12, month=9))["holdout_start"] == TRAINED["train_end"]
+    )
 
 
 def test_without_a_day_after_the_training_nothing_can_be_judged():
     with pytest.raises(CopyError, match=r"trained until 2013-09-03, the target's now is 2013-09-03"):
-        hand_over(TRAINED, ORIGIN, target(day=3, month=9))
+        hand_over(TRAINED, ORIGIN, DIGEST, target(day=3, month=9))
+
+
+COPY = hand_over(TRAINED, ORIGIN, DIGEST, target())
+
+
+def judged(asked_for: str):
+    """The decision on a copy of one of two models, of which the challenger is the better."""
+    evidence = first_evidence()
+    copied = {"copied_from": ORIGIN, "copied_digest": evidence.digests[asked_for]}
+    return decide(replace(evidence, trained=evidence.trained.model_copy(update=copied)), rules())
+
+
+def test_no_other_model_than_the_one_that_was_asked_for_is_promoted():
+    assert (judged("challenger").outcome, judged("challenger").elected) == ("promoted", "challenger")
+    refused = judged("baseline")
+    assert refused.outcome == "refused"
+    assert [v.rule for v in refused.verdicts if not v.passed] == ["elected_is_the_copied"]
+    assert f"{ORIGIN} has digest bbbbbbbbbbbb, elected here is challenger, cccccccccccc" in refused.reasons[1]
 
 
 @pytest.fixture
@@ -45,7 +84,7 @@ def environments(mlflow_template: Path, tmp_path: Path) -> tuple[Stores, Stores]
 
 
 def handed_over(staging: Stores) -> dict:
-    known = hand_over(candidates(), ORIGIN, target())
+    known = hand_over(candidates(), ORIGIN, DIGEST, target())
     for role, model in known["models"].items():
         saved = saved_model(staging, role)
         model |= {"uri": saved.uri, "digest": saved.digest}

@@ -58,8 +58,10 @@ def logged(registry: Registry) -> LoggedModel:
 
 @pytest.fixture(scope="module")
 def champion(registry: Registry, logged: LoggedModel) -> ModelReference:
-    assert registry.register(logged, {"role": "challenger"}, "card") == registry.register(logged, {}, "card")
-    reference = ModelReference(registry.newest_version(), logged.digest)
+    reference = registry.register(logged, {"role": "challenger"}, "card")
+    assert (
+        registry.register(logged, {}, "card") == reference == ModelReference(reference.version, logged.digest)
+    )
     assert registry.aliased() is None
     registry.point(reference.version)
     return reference

@@ -1,7 +1,8 @@
 """Ledger and alias as one: what the ledger's rows ask for is done to the alias, and nothing else is.
 
-Every move is a row that asks for it, then the alias, then a row that says it was done. A start that finds the first
-without the last finishes the move, or gives it up where the version is no longer what was judged.
+Every move is a row that asks for it, then the alias, then a row that says it was done. A promotion, approval or
+roll-back that finds the first without the last finishes the move, or gives it up where the version is no longer what
+was judged. Who only reads the champion writes nothing: until then either end of the move is the champion.
 """
 
 import json
@@ -32,11 +33,11 @@ SAME = 1e-9
 
 
 def settle(ledger: Ledger, registry: Registry) -> LedgerState:
-    """The ledger's state after a move that a killed run left half-way is finished or given up.
+    """The ledger's state after a move that a killed run left half-way is done or given up; for movers alone.
 
     Raises:
         LedgerError: The chain is broken, or another promotion is at work.
-        RegistryError: The registry cannot be reached; the move waits for the next start.
+        RegistryError: The registry cannot be reached; the move waits for the next promotion.
     """
     state = ledger.state()
     return state if state.pending is None else _carry_out(state.pending, state, ledger, registry)
@@ -80,19 +81,27 @@ def record(entry: Entry, after: Entry | None, ledger: Ledger, registry: Registry
 
 
 def current_champion(ledger: Ledger, registry: Registry) -> ModelReference | None:
-    """The version that ledger and alias both name; None before the first promotion.
+    """The version that ledger and alias both name, while a move is half-way either end of it; nothing is written.
+
+    Returns:
+        None before the first promotion.
 
     Raises:
         RegistryError: They differ: something moved the alias behind the ledger.
     """
-    state, alias = settle(ledger, registry), registry.aliased()
+    state, alias = ledger.state(), registry.aliased()
     recorded = None if state.champion is None else ModelReference(state.champion, str(state.champion_digest))
-    if alias != recorded:
+    if alias not in (recorded, *_asked_for(state)):
         raise RegistryError(
             f"{registry.name}: the alias names {_named(alias)}, the ledger's head {_named(recorded)}: something moved "
             f"it without a promotion. {_way_out(recorded)}"
         )
     return alias
+
+
+def _asked_for(state: LedgerState) -> list[ModelReference]:
+    asked = state.pending
+    return [] if asked is None else [ModelReference(str(asked.champion_after), str(asked.model_digest))]
 
 
 def _named(reference: ModelReference | None) -> str:
@@ -137,19 +146,17 @@ class Ask:
     run: Run
 
 
-def approve_version(
-    version: str, ask: Ask, champions: Champions, in_shadow: Callable[[str | None], str]
-) -> Entry:
+def approve_version(version: str, ask: Ask, champions: Champions, judge: Callable[[Entry], str]) -> Entry:
     """Approve of exactly the evidence that the version was judged by, and make it champion.
 
     Args:
         version: Version that awaits its approval.
         ask: Who approves, and why.
         champions: Ledger and registry.
-        in_shadow: ``(champion's version) -> words``: how the version did beside it; raises where that forbids it.
+        judge: ``(decision) -> words``: how the version did since; raises where that forbids it.
 
     Raises:
-        LedgerError: Nothing awaits an approval, what it rests on has changed, or it did worse in shadow.
+        LedgerError: Nothing awaits an approval, what it rests on has changed, or the judge forbids it.
         RegistryError: The version is not what was judged.
     """
     ledger, registry = champions.ledger, champions.registry
@@ -169,7 +176,7 @@ def approve_version(
     registry.files(ModelReference(version, str(decided.model_digest)))
     approval = decided.followed_by(
         APPROVED,
-        [ask.reason, in_shadow(state.champion)],
+        [ask.reason, judge(decided)],
         actor=ask.by,
         run_id=ask.run.run_id,
         as_of=ask.run.as_of,
@@ -216,7 +223,11 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     digest = None if target is None else state.digest_of(target)
     if target is None or digest is None:
         known = ", ".join(sorted({str(move.champion_after) for move in state.moves})) or "none yet"
-        missing = f"Version {target} was never champion" if target else "No version was champion before"
+        missing = (
+            f"Version {target} was never champion"
+            if target
+            else "No version was champion before that was not taken back"
+        )
         raise LedgerError(f"{missing}, so there is no way back to it; champions were: {known}")
     reference = ModelReference(target, digest)
     if target == state.champion and registry.aliased() == reference:
@@ -264,7 +275,9 @@ def ledger_faults(champions: Champions) -> list[str]:
     if state.faults:
         return state.faults
     if state.pending is not None:
-        return [f"row {state.pending.sequence} asks for a move that is not done: the next run finishes it"]
+        return [
+            f"row {state.pending.sequence} asks for a move that is not done: the next promotion finishes it"
+        ]
     were = {ModelReference(str(move.champion_after), str(move.model_digest)) for move in state.moves}
     checks: list[Callable[[], object]] = [partial(current_champion, champions.ledger, champions.registry)]
     checks += [partial(champions.registry.files, reference) for reference in sorted(were, key=astuple)]

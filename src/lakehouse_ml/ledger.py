@@ -135,9 +135,21 @@ class LedgerState:
 
     @property
     def former(self) -> str | None:
-        """The champion before the present one; None: there was none."""
-        others = [entry.champion_after for entry in self.moves if entry.champion_after != self.champion]
-        return others[-1] if others else None
+        """The champion that the present one was promoted over, or the last before that was not taken back; None: none.
+
+        What came after that promotion is left aside, so that a roll-back that is asked for twice never leads forward
+        again.
+        """
+        kept = [move for move in self._before_promotion if self.taken_back(str(move.model_digest)) is None]
+        return kept[-1].champion_after if kept else None
+
+    @property
+    def _before_promotion(self) -> tuple[Entry, ...]:
+        """Moves to other models before the newest promotion of the present champion."""
+        own = [place for place, move in enumerate(self.moves) if move.model_digest == self.champion_digest]
+        promoted = [place for place in own if self.moves[place].decision != "rolled_back"]
+        earlier = self.moves[: promoted[-1]] if promoted else ()
+        return tuple(move for move in earlier if move.model_digest != self.champion_digest)
 
     @cached_property
     def pending(self) -> Entry | None:

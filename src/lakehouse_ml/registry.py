@@ -128,18 +128,6 @@ class Registry:
             found = self._client.get_model_version(self.name, version)
         return self._reference(found)
 
-    def newest_version(self) -> str:
-        """The version that was registered last.
-
-        Raises:
-            RegistryError: There is none yet, or the registry cannot be reached.
-        """
-        with reaching(f"{self.name} at {self.registry_uri}"):
-            found = [int(version.version) for version in self._search()]
-        if not found:
-            raise RegistryError(f"{self.name} has no version yet: run `kedro run --pipelines retrain`")
-        return str(max(found))
-
     def register(self, logged: LoggedModel, tags: Mapping[str, str], description: str) -> ModelReference:
         """The version that holds the logged model: the one it has already, or a new one.
 

@@ -37,14 +37,16 @@ class Target:
     versions: Mapping[str, int]
 
 
-def hand_over(trained: Mapping[str, Any], origin: str, target: Target) -> dict[str, Any]:
+def hand_over(trained: Mapping[str, Any], origin: str, digest: str, target: Target) -> dict[str, Any]:
     """What training would have handed over there: the same models, and a holdout of the target's newest days.
 
-    The holdout is as long as it was, ends at the target's now, and begins after the models' last training day.
+    The holdout is as long as it was, ends at the target's now, and begins after the models' last training day. What
+    they were trained on stays on record as it was, in the origin's versions; what they are judged on stands beside it.
 
     Args:
         trained: What training handed over for the version.
         origin: ``<catalog>.<schema>.<model> version N``.
+        digest: SHA-256 over the files of that version: the one model that may be elected there.
         target: Where it is taken to.
 
     Raises:
@@ -64,8 +66,9 @@ def hand_over(trained: Mapping[str, Any], origin: str, target: Target) -> dict[s
         "as_of": target.run.as_of.isoformat(),
         "holdout_start": start.isoformat(),
         "holdout_end": end.isoformat(),
-        "input_versions": dict(target.versions),
+        "judged_versions": dict(target.versions),
         "copied_from": origin,
+        "copied_digest": digest,
     }
 
 

@@ -1,7 +1,8 @@
 import pytest
 from kedro.io import DatasetError
 
-from lakehouse_ml.datasets import ModelRegistry, RegisteredModel
+from lakehouse_ml.datasets import Challengers, ModelRegistry, RegisteredModel
+from lakehouse_ml.datasets.promotion_ledger import DeltaLedger
 from lakehouse_ml.registry import ModelReference
 from ledger_builders import crown, ledger_address, ledger_in
 from registry_builders import Stores, saved_model
@@ -55,14 +56,41 @@ def test_an_alias_without_any_promotion_is_refused(stores: Stores):
         champion(stores, missing="none").load()
 
 
-def test_loading_finishes_the_move_that_a_killed_promotion_left(stores: Stores, monkeypatch):
+@pytest.fixture
+def half_way(stores: Stores, monkeypatch) -> Stores:
+    """A first champion, and a second promotion that was killed before the alias moved."""
+    crown(stores, saved_model(stores, "first"))
     with monkeypatch.context() as patched:
         patched.setattr(type(stores.registry), "point", killed)
         with pytest.raises(KeyboardInterrupt):
-            crown(stores, saved_model(stores))
-    assert stores.registry.aliased() is None
-    assert champion(stores).load().version == "1"
-    assert [entry.event for entry in ledger_in(stores.folder).state().entries] == ["decided", "moved"]
+            crown(stores, saved_model(stores, "second"))
+    return stores
+
+
+def test_loading_takes_either_end_of_a_move_that_a_killed_promotion_left_and_writes_nothing(
+    half_way: Stores, monkeypatch
+):
+    point = type(half_way.registry).point
+    before = ledger_in(half_way.folder).state()
+    assert before.pending is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(DeltaLedger, "append", killed)
+        patched.setattr(type(half_way.registry), "point", killed)
+        assert champion(half_way).load().version == "1"
+        assert Challengers(**half_way.address, **ledger_address(half_way.folder)).load() == []
+        point(half_way.registry, "2")
+        assert champion(half_way).load().version == "2"
+    assert ledger_in(half_way.folder).state() == before
+
+
+def test_an_alias_at_neither_end_of_a_move_is_refused(half_way: Stores):
+    other = half_way.registry.register(saved_model(half_way, "third"), {}, "card")
+    half_way.registry.point(other.version)
+    with pytest.raises(DatasetError, match=r"names version 3 .* head version 1"):
+        champion(half_way).load()
+    half_way.client.delete_registered_model_alias("test.ml.lateness", "champion")
+    with pytest.raises(DatasetError, match=r"names no version, the ledger's head version 1"):
+        champion(half_way).load()
 
 
 def test_saving_accepts_the_reference_that_the_alias_bears(stores: Stores):

@@ -124,6 +124,17 @@ def test_what_was_built_before_the_commit_is_refused(checkout: Path, file: str, 
     assert told in str(refused.value)
 
 
+def test_a_wheel_tells_the_commit_that_it_was_built_from_and_leaves_no_stamp_behind(checkout: Path) -> None:
+    wheel, _ = built(checkout)
+    commit = git(checkout, "rev-parse", "HEAD").strip()
+    with zipfile.ZipFile(wheel) as packed:
+        assert packed.read("lakehouse_ml/commit.txt").decode().strip() == commit
+    assert not (checkout / "src/lakehouse_ml/commit.txt").exists()
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "Newer")
+    (fault,) = wheel_faults(checkout, wheel)
+    assert fault.startswith(f"lakehouse_ml/commit.txt tells {commit}, the commit is ")
+
+
 def test_a_wheel_with_a_module_more_or_less_is_refused_by_name(checkout: Path) -> None:
     wheel, _ = built(checkout)
     with zipfile.ZipFile(wheel, "a") as packed:

@@ -60,8 +60,6 @@ def needs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[set[str],
         reads = set().union(*(tables_of(catalog, p.datasets() - p.all_outputs()) for p in pipelines))
         writes = set().union(*(tables_of(catalog, p.all_outputs()) for p in pipelines))
         found[job] = reads, writes | {BY_EVERY_RUN}
-    # The champion is handed over, and read, through the ledger; the promotion alone writes it.
-    found["daily"][1].discard(LEDGER)
     return found
 
 
@@ -274,6 +272,25 @@ def test_an_unknown_environment_is_told_with_those_that_exist() -> None:
         RolesError, match=r"no environment .live. in roles\.yml; there are dev, prod, staging, test"
     ):
         ROLES.rows("live")
+
+
+@pytest.mark.parametrize(("source", "target"), [("staging", "prod"), ("test", "staging")])
+def test_versions_are_copied_up_one_step(source: str, target: str) -> None:
+    ROLES.refuse_copy(source, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told"),
+    [
+        ("test", "prod", "prod takes no version from test: copies_from of roles.yml allows staging"),
+        ("prod", "staging", "staging takes no version from prod: .* allows test"),
+        ("prod", "test", "test takes no version from prod: .* allows no environment"),
+        ("staging", "live", "no environment .live."),
+    ],
+)
+def test_any_other_copy_is_refused(source: str, target: str, told: str) -> None:
+    with pytest.raises(RolesError, match=told):
+        ROLES.refuse_copy(source, target)
 
 
 @given(

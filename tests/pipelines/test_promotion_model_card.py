@@ -35,6 +35,21 @@ def test_names_owner_window_and_table_versions():
     assert "| gold.features | 3 |" in text
 
 
+def test_of_a_copy_it_tells_what_it_was_trained_on_from_what_it_was_judged_on():
+    evidence = later_evidence()
+    copied = {
+        "copied_from": "staging.ml.lateness version 3",
+        "copied_digest": evidence.digests["challenger"],
+        "judged_versions": {"gold.features": 9},
+    }
+    text = card(replace(evidence, trained=evidence.trained.model_copy(update=copied)))
+    assert "| Copied from | staging.ml.lateness version 3 |" in text
+    trained, judged = text.split("Judged on, here:")
+    assert "| gold.features | 3 |" in trained.split("Trained on, where it was copied from:")[1]
+    assert "| gold.features | 9 |" in judged
+    assert "Judged on, here" not in card()
+
+
 def test_shows_metrics_and_differences_with_their_intervals():
     text = card()
     assert "| challenger | roc_auc | 0.7700 [0.7660, 0.7740] |" in text

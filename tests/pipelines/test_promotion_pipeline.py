@@ -185,10 +185,13 @@ def test_promotes_refuses_and_promotes_again_with_every_step_on_record(stage):
     assert ledger_faults(stage.champions) == []
 
 
-def test_deciding_the_same_again_changes_nothing_and_the_version_carries_card_and_evidence(stage):
+def test_deciding_the_same_again_says_so_and_the_version_carries_card_and_evidence(stage, caplog):
     stage.train("first")
     stage.promote()
+    assert "not decided on again" not in caplog.text
     stage.promote()
+    assert "decided in row 1 of ops.promotion_ledger (promoted)" in caplog.text
+    assert "evaluate anew (kedro run --pipelines retrain)" in caplog.text
     assert stage.events == FIRST
     assert (stage.champion, stage.versions) == ("1", 1)
     version = stage.stores.client.get_model_version("test.ml.lateness", "1")
@@ -252,6 +255,8 @@ def test_a_move_to_a_version_that_is_no_longer_what_was_judged_is_given_up(stage
             stage.promote()
     stage.stores.client.set_model_version_tag("test.ml.lateness", "2", "digest", "0" * 64)
     assert RegisteredModel(**stage.address).load().version == "1"
+    assert stage.events[-1][0] == "decided"
+    stage.promote()
     assert stage.events[-1] == ("abandoned", "promoted", "2", "1", "1")
     assert "judged was" in stage.entries[-1].reasons[0]
 
@@ -300,9 +305,9 @@ def test_where_a_person_has_the_last_word_the_alias_waits_for_it(stage):
         approve_version("1", Ask("Ada", "again", stage.run), stage.champions, unseen)
 
 
-def unseen(champion):
+def unseen(decided):
     """Shadow results that nobody asks for."""
-    return f"beside {champion}"
+    return f"beside {decided.champion_before}"
 
 
 def approve_then_load(stage):
@@ -374,6 +379,16 @@ def test_a_roll_back_tries_the_former_champion_out_and_puts_it_back(two):
     assert two.events[-1] == ("moved", "rolled_back", "1", "2", "1")
     assert RegisteredModel(**two.address).load().version == "1"
     assert ledger_faults(two.champions) == []
+
+
+def test_a_roll_back_that_is_asked_for_twice_does_not_bring_back_what_was_taken_back(two):
+    ask = Ask("Ada", "too many misses", two.run)
+    roll_back(None, ask, two.champions)
+    with pytest.raises(
+        LedgerError, match=r"No version was champion before that was not taken back.*were: 1, 2"
+    ):
+        roll_back(None, ask, two.champions)
+    assert two.champion == "1"
 
 
 def test_a_model_that_was_rolled_back_needs_a_new_evaluation(two):

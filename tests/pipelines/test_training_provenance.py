@@ -1,5 +1,8 @@
 import subprocess
 
+import pytest
+
+from lakehouse_ml.cli.packaging import stamped
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.pipelines.training.provenance import (
     Code,
@@ -17,6 +20,36 @@ def git(folder, *arguments):
 
 def test_outside_a_checkout_the_commit_is_unknown(tmp_path):
     assert code_of(tmp_path) == Code("unknown", is_dirty=False)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "code"), [("c0ffee", Code("c0ffee", False)), ("c0ffee-dirty", Code("c0ffee", True))]
+)
+def test_a_wheel_tells_the_commit_that_is_stamped_on_it_even_within_somebodys_checkout(tmp_path, stamp, code):
+    git(tmp_path, "init")
+    (tmp_path / "other.txt").write_text("1")
+    git(tmp_path, "add", "other.txt")
+    git(tmp_path, "commit", "-m", "somebody's")
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (tmp_path / "commit.txt").write_text(f"{stamp}\n")
+    assert code_of(installed, tmp_path / "commit.txt") == code
+    assert code.name == stamp
+
+
+def test_the_package_is_stamped_while_its_wheel_is_built(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    with stamped(package):
+        assert not (package / "commit.txt").exists()
+    git(tmp_path, "init")
+    (package / "module.py").write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "one")
+    (package / "module.py").write_text("2")
+    with stamped(package):
+        assert (package / "commit.txt").read_text() == f"{code_of(package).commit}-dirty\n"
+    assert not (package / "commit.txt").exists()
 
 
 def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def stores(mlflow_template: Path, tmp_path_factory: pytest.TempPathFactory) -> S
 @pytest.fixture(scope="module")
 def server(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose challenger scores a tenth of the keys."""
-    started = Server(stores.address, tmp_path_factory.mktemp("landing"), percent=10)
+    started = Server(stores.address, tmp_path_factory.mktemp("landing"), percent=10, challenger="2")
     yield started
     started.stop()
 

@@ -3,7 +3,6 @@
 import getpass
 from functools import partial
 from textwrap import shorten
-from typing import Any
 
 import click
 from kedro.framework.cli.utils import env_option
@@ -13,11 +12,13 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults, roll_back
-from lakehouse_ml.cli.opened import opened, opened_to_write
+from lakehouse_ml.cli.opened import conf_of, locked, opened, opened_to_write, told
+from lakehouse_ml.deploy.roles import Roles
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.ledger import Entry, LedgerError
+from lakehouse_ml.pipelines.promotion.approval import refuse_outdated
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 from lakehouse_ml.pipelines.promotion.shadow import judge_shadow, shadow_rows
 from lakehouse_ml.registry import Registry
@@ -45,15 +46,22 @@ def approve(metadata: ProjectMetadata, env: str | None, version: str, by: str, n
     """Approve of the evidence for a version, and make it champion."""
     with opened_to_write(metadata.project_path, env) as context:
         run = context.catalog.load("run")
-        judge = partial(_in_shadow, context, run, version)
+        judge = partial(_judge, context, run, version)
         entry = approve_version(version, Ask(by, note, run), champions_of(context), judge)
     console().print(
         f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
     )
 
 
-def _in_shadow(context: KedroContext, run: Run, version: str, champion: str | None) -> str:
+def _judge(context: KedroContext, run: Run, version: str, decided: Entry) -> str:
     rules = PromotionRules.model_validate(context.params["promotion"]["rules"])
+    refuse_outdated(decided, rules, run.as_of)
+    return _in_shadow(context, run, rules, version, decided.champion_before)
+
+
+def _in_shadow(
+    context: KedroContext, run: Run, rules: PromotionRules, version: str, champion: str | None
+) -> str:
     if champion is None or not rules.approval.shadow_rows_min:
         return "shadow results were not asked for"
     predictions, labels = (context.catalog.load(name) for name in ("ml_predictions", "gold_labels"))
@@ -93,30 +101,37 @@ def rollback(metadata: ProjectMetadata, env: str | None, reason: str, version: s
 @click.option("--version", metavar="VERSION", help="Version of the source. Default: its champion.")
 @click.pass_obj
 def promote(metadata: ProjectMetadata, source: str, target: str, version: str | None) -> None:
-    """Copy a version to another environment, and let that environment's gate judge it on its own data."""
+    """Copy a version to another environment, and let that environment's gate judge it on its own data.
+
+    The models that were trained beside it are judged with it, and none of them is promoted in its place.
+    """
     if source == target:
         raise click.ClickException(f"--from and --to are both {source}: retrain there instead")
+    with told():
+        Roles.model_validate(conf_of(metadata.project_path, target)["roles"]).refuse_copy(source, target)
     with opened(metadata.project_path, source) as (_, context):
         champions = champions_of(context)
         state = champions.ledger.state()
         wanted = version or state.champion
         if wanted is None:
             raise click.ClickException(f"{source} has no champion to copy")
-        trained, origin = trained_for(decision_on(wanted, state)), champions.registry
-    with opened(metadata.project_path, target) as (session, context):
-        _hand_over(context, trained, origin, wanted)
+        decision, origin = decision_on(wanted, state), champions.registry
+    # Under the lock from the first file on: a run at work there reads the hand-over of its own training.
+    with opened(metadata.project_path, target) as (session, context), locked(context):
+        _hand_over(context, decision, origin)
         session.run(pipeline_names=["evaluation", "promotion"])
         newest = champions_of(context).ledger.state().entries
     console().print(ledger_table(list(newest[-2:])))
 
 
-def _hand_over(context: KedroContext, trained: dict[str, Any], origin: Registry, version: str) -> None:
+def _hand_over(context: KedroContext, decision: Entry, origin: Registry) -> None:
     catalog = context.catalog
     versions = {
         table: at for table, at in catalog.load("table_versions").items() if table.startswith("gold.")
     }
     target = Target(catalog.load("model_registry"), catalog.load("run"), versions)
-    handed_over = hand_over(trained, f"{origin.name} version {version}", target)
+    named = f"{origin.name} version {decision.model_version}"
+    handed_over = hand_over(trained_for(decision), named, str(decision.model_digest), target)
     experiment = context.config_loader["globals"]["catalog"]
     catalog.save("ml_candidates", copy_files(handed_over, origin, target.registry, experiment))
 

@@ -12,6 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
 from lakehouse_ml.conf_source import ConfSourceError, check_environment
+from lakehouse_ml.deploy.roles import RolesError
 from lakehouse_ml.hooks.session import RunLockedError, lock_folder, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
@@ -19,7 +20,7 @@ from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.version_copy import CopyError
 
 NAME_THE_WAY_OUT = (
-    *(ConfSourceError, RunLockedError),
+    *(ConfSourceError, RolesError, RunLockedError),
     *(LedgerError, RegistryError, DatasetError, TraceError, CopyError),
 )
 

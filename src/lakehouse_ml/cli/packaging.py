@@ -1,5 +1,7 @@
 """``kedro package``: Kedro's own, once nothing secret would go into the archive of the configuration."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -8,6 +10,7 @@ from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 
 from lakehouse_ml.conf_source import PERSONAL, ConfSourceError, files_of, refuse_credentials
+from lakehouse_ml.pipelines.training.provenance import STAMP, UNKNOWN, code_of
 
 
 @click.command()
@@ -20,7 +23,20 @@ def package(context: click.Context) -> None:
         refuse_packed_credentials(conf)
     except ConfSourceError as error:
         raise click.ClickException(str(error)) from error
-    context.invoke(kedro_package)
+    with stamped(metadata.source_dir / metadata.package_name):
+        context.invoke(kedro_package)
+
+
+@contextmanager
+def stamped(package: Path) -> Iterator[None]:
+    """The package with the name of its commit beside its modules, for the wheel; without git there is none."""
+    stamp, code = package / STAMP.name, code_of(package)
+    if code.commit != UNKNOWN:
+        stamp.write_text(f"{code.name}\n")
+    try:
+        yield
+    finally:
+        stamp.unlink(missing_ok=True)
 
 
 def refuse_packed_credentials(conf: Path) -> None:

@@ -23,7 +23,9 @@ from lakehouse_ml.serving.versions import Served, Versions
     help="Share of the keys that the challenger scores; the same keys every time.",
 )
 @click.option(
-    "--challenger", metavar="VERSION", help="Version of the canary. Default: the newest after the champion."
+    "--challenger",
+    metavar="VERSION",
+    help="Version of the canary; see `kedro ledger show` for what became of it.",
 )
 @click.option("--port", type=int, help="Default: serving.port.")
 @env_option(envvar="KEDRO_ENV", help="Environment whose champion scores. Default: the project's.")
@@ -34,6 +36,8 @@ def serve(
     """Answer scoring requests over HTTP until it is told to stop."""
     if challenger and not canary:
         raise click.ClickException("--challenger goes with --canary: name the share of its keys")
+    if canary and not challenger:
+        raise click.ClickException("--canary goes with --challenger: name the version that gets the share")
     if platform() == "databricks":
         raise click.ClickException(
             "the server appends to its request log, which a Volume cannot: on Databricks, Model Serving serves a "

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import pandas as pd
 from kedro.framework.cli.utils import env_option
 from kedro.framework.context import KedroContext
 from kedro.framework.startup import ProjectMetadata
@@ -26,6 +27,7 @@ from lakehouse_ml.trace.lineage import (
     decision_on,
     files_in_reach,
     prediction_chain,
+    refuse_copy,
     trained_for,
     version_chain,
 )
@@ -138,7 +140,7 @@ def explanation_page(found: Explanation) -> RenderableType:
         f"score {one.score:.6f} ({same} when made again), threshold {one.threshold:.4f}: "
         f"{'late' if one.decision else 'on time'}; version {one.model_version}, {one.role}\n"
     )
-    return Group(head, _lines_table(found), _parts_table(found))
+    return Group(head, _lines_table(found), _parts_table(found), _others(found))
 
 
 def _lines_table(found: Explanation) -> Table:
@@ -158,10 +160,20 @@ def _parts_table(found: Explanation) -> Table:
         table.add_column(header, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for name, part in found.parts.head(MOST_PARTS).items():
         table.add_row(str(name), _shown(found.features[str(name)]), f"{part:+.4f}")
-    rest = found.parts.iloc[MOST_PARTS:]
-    table.add_row(f"{len(rest)} others", "", f"{rest.sum():+.4f}")
+    table.add_row(f"{len(_rest(found))} others, below", "", f"{_rest(found).sum():+.4f}")
     table.add_row("score", "", f"{found.recomputed:.4f}")
     return table
+
+
+def _rest(found: Explanation) -> "pd.Series[float]":
+    return found.parts.iloc[MOST_PARTS:]
+
+
+def _others(found: Explanation) -> str:
+    """The smaller parts, one after the other."""
+    return ", ".join(
+        f"{name} {_shown(found.features[str(name)])}: {part:+.4f}" for name, part in _rest(found).items()
+    )
 
 
 def _shown(value: Any) -> str:
@@ -178,6 +190,7 @@ def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
         champions = champions_of(context)
         decision = decision_on(version, champions.ledger.state())
         trained, role = trained_for(decision), str(decision.elected)
+        refuse_copy(version, trained)
         rows = training_rows(trained, USE_CASE, recorded_silver(context, trained["source_versions"]))
         registered = champions.registry.load(ModelReference(version, str(decision.model_digest)))
         found = compared(trained, role, registered.model, rows, USE_CASE)

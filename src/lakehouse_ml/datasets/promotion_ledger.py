@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.lakehouse.on_driver import to_spark
-from lakehouse_ml.ledger import Entry, Ledger, LedgerConflictError
+from lakehouse_ml.ledger import Entry, Ledger, LedgerConflictError, LedgerError
 
 _MOMENTS = ("as_of", "recorded_at")
 
@@ -50,6 +50,11 @@ class DeltaLedger(Ledger):
 
     def _check_place(self, placed: Entry, error: Exception | None) -> None:
         found = [entry for entry in self.entries() if entry.sequence == placed.sequence]
+        if not found and error is None:
+            raise LedgerError(
+                f"Row {placed.sequence} of ops.promotion_ledger ({placed.event}, {placed.decision}) was written and is "
+                f"not there when it is read back: the alias was not moved. Look at the table, and run this again."
+            )
         if found and found[0].row_hash != placed.row_hash:
             raise LedgerConflictError(
                 f"Row {placed.sequence} of ops.promotion_ledger was written by {found[0].actor} at the same time "

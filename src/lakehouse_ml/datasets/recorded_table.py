@@ -11,8 +11,12 @@ from lakehouse_ml.datasets.delta_table import DeltaTable
 
 
 def recorded_versions(record: Path) -> dict[str, int]:
-    """Version by ``<schema>.<table>`` that a JSON record names under ``input_versions``; none without a record."""
-    return dict(json.loads(record.read_text())["input_versions"]) if record.is_file() else {}
+    """Version by ``<schema>.<table>`` that a JSON record names to be read; none without a record.
+
+    That is ``judged_versions`` for models that were trained in another environment, else ``input_versions``.
+    """
+    found = json.loads(record.read_text()) if record.is_file() else {"input_versions": {}}
+    return dict(found.get("judged_versions") or found["input_versions"])
 
 
 class RecordedTable(AbstractDataset[NoReturn, DataFrame]):

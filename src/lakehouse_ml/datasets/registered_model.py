@@ -77,9 +77,10 @@ class _LedgeredModel(AbstractDataset[Any, Any]):
 class RegisteredModel(_LedgeredModel):
     """The champion: the version that the alias and the ledger's head both name.
 
-    Loading finishes a move that a killed run left half-way, refuses an alias that differs from the ledger, and gives
-    the :class:`Champion`, its files checked against the digest that it was registered with. Saving takes the reference
-    that promotion hands over, and checks it in the same way.
+    Loading refuses an alias that differs from the ledger, and gives the :class:`Champion`, its files checked against
+    the digest that it was registered with. It writes nothing: a move that a killed promotion left half-way is the next
+    promotion's, and until then the alias may name either end of it. Saving takes the reference that promotion hands
+    over, and checks it in the same way.
 
     Example:
         ``ml_champion: {type: lakehouse_ml.datasets.RegisteredModel, catalog: dev, model_name: churn,

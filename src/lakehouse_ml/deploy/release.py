@@ -12,10 +12,13 @@ from xml.etree import ElementTree
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lakehouse_ml.conf_source import PERSONAL, ConfSourceError, files_of, refuse_credentials
+from lakehouse_ml.pipelines.training.provenance import STAMP
 
 MANIFEST = "manifest.json"
 FOLDER = "releases"
 _REPORTS = "tests"
+# Written into the wheel by `kedro package`.
+_STAMP = f"lakehouse_ml/{STAMP.name}"
 # Beside wheel and archive; each pattern must find something.
 _ALONG = (
     "requirements/job.txt",
@@ -167,13 +170,16 @@ def built(project: Path) -> tuple[Path, Path]:
 
 
 def wheel_faults(project: Path, wheel: Path) -> list[str]:
-    """How the modules of a wheel differ from the commit's."""
+    """How the modules of a wheel, and the commit that it says it is of, differ from the commit's."""
     with zipfile.ZipFile(wheel) as packed:
         members = {name: packed.read(name) for name in packed.namelist() if ".dist-info/" not in name}
-    tracked = _tracked(project, "src")
-    return _compared(
-        members, {str(PurePosixPath(name).relative_to("src")): path for name, path in tracked.items()}
-    )
+    stamp = members.pop(_STAMP, b"nothing").decode().strip()
+    commit = _git(project, "rev-parse", "HEAD")
+    told = [] if stamp == commit else [f"{_STAMP} tells {stamp}, the commit is {commit}"]
+    tracked = {
+        str(PurePosixPath(name).relative_to("src")): path for name, path in _tracked(project, "src").items()
+    }
+    return told + _compared(members, tracked)
 
 
 def archive_faults(project: Path, archive: Path) -> list[str]:

@@ -141,6 +141,20 @@ class Roles(_Frozen):
             )
         return tuple(row for row in self.matrix if environment in row.environments)
 
+    def refuse_copy(self, source: str, target: str) -> None:
+        """Make sure that an environment's promotion may load the models of another.
+
+        Raises:
+            RolesError: It may not, or the matrix does not know the environment.
+        """
+        self.rows(target)
+        allowed = self.copies_from[target]
+        if source not in allowed:
+            raise RolesError(
+                f"{target} takes no version from {source}: copies_from of roles.yml allows "
+                f"{', '.join(allowed) or 'no environment'}"
+            )
+
     def held(self, role: str, environment: str, name: str) -> frozenset[str]:
         """Privileges of a role on a catalog object, with those that its schema and the catalog hand down.
 

@@ -35,7 +35,7 @@ class Versions:
         registry: The environment's registry.
         features: Columns that requests carry.
         percent: Share of the keys that goes to the challenger, 0..100; 0: there is none.
-        challenger: Its version; None: the newest one, if it is newer than the champion.
+        challenger: Its version. The registry does not tell which ones were refused or taken back, so a person names it.
 
     Raises:
         RegistryError: There is no champion or no such challenger, or one of them cannot be served.
@@ -84,13 +84,12 @@ class Versions:
         return named
 
     def _challenger(self, champion: Champion, wanted: str | None) -> ModelReference:
-        version = wanted or self._registry.newest_version()
-        if version == champion.version or (wanted is None and int(version) < int(champion.version)):
+        if wanted in (None, champion.version):
             raise RegistryError(
-                f"{self._registry.name}: no canary without a challenger: the newest version is {version}, the "
-                f"champion is {champion.version}; name another one with --challenger, or leave --canary out"
+                f"{self._registry.name}: no canary without a challenger: asked for is {wanted or 'none'}, the champion "
+                f"is {champion.version}; name another version with --challenger, or leave --canary out"
             )
-        return self._registry.reference(version)
+        return self._registry.reference(str(wanted))
 
     def _load(self, reference: ModelReference) -> Champion:
         loaded = self._registry.load(reference)

@@ -40,6 +40,19 @@ def trained_for(decision: Entry) -> dict[str, Any]:
     return dict(json.loads(str(decision.evidence))["evidence"]["trained"])
 
 
+def refuse_copy(version: str, trained: Mapping[str, Any]) -> None:
+    """Make sure that a version was trained in this environment, whose silver alone can tell what it was trained on.
+
+    Raises:
+        TraceError: It was copied from another one.
+    """
+    if trained.get("copied_from") is not None:
+        raise TraceError(
+            f"Version {version} was copied from {trained['copied_from']}: the silver that it was trained on is there; "
+            f"rebuild that version with --env of that environment"
+        )
+
+
 def version_chain(version: str, state: LedgerState, log: DataFrame) -> Chain:
     """Version, its rows in the ledger, its training, the tables that it read, and the files behind them.
 
@@ -63,19 +76,28 @@ def version_chain(version: str, state: LedgerState, log: DataFrame) -> Chain:
                 f"code {trained['git_commit']}, pins {trained['pins_hash'][:12]}, seed {trained['seed']}": {},
                 f"parameters {model['params']}, rounds {model['rounds']}, threshold {model['threshold']:.4f}": {},
             },
-            f"trained on {trained['train_start']} to {trained['train_end']}, judged on {trained['holdout_start']} to "
-            f"{trained['holdout_end']}": {
-                **{f"{table} at version {at}": {} for table, at in sorted(trained["input_versions"].items())},
-                "made from": {
-                    **{
-                        f"{table} at version {at}": {}
-                        for table, at in sorted(trained["source_versions"].items())
-                    },
-                    "landed as": {text: {} for text in files},
-                },
-            },
+            **_data_of(trained, files),
         }
     }
+
+
+def _data_of(trained: Mapping[str, Any], files: Sequence[str]) -> Chain:
+    """What the models were trained and judged on: of a copy, the one is another environment's, the other here."""
+    learned = f"trained on {trained['train_start']} to {trained['train_end']}"
+    judged = f"judged on {trained['holdout_start']} to {trained['holdout_end']}"
+    made = _tables(trained["source_versions"])
+    landed: Chain = {"landed as": {text: {} for text in files}}
+    read = _tables(trained["input_versions"])
+    if trained.get("copied_from") is None:
+        return {f"{learned}, {judged}": {**read, "made from": {**made, **landed}}}
+    return {
+        f"copied from {trained['copied_from']}": {f"{learned}, there": {**read, "made from": made}},
+        f"{judged}, here": {**_tables(trained.get("judged_versions") or {}), **landed},
+    }
+
+
+def _tables(versions: Mapping[str, int]) -> Chain:
+    return {f"{table} at version {at}": {} for table, at in sorted(versions.items())}
 
 
 def _told(entry: Entry) -> str:

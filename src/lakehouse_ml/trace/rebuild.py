@@ -136,7 +136,7 @@ def _causes(trained: Mapping[str, Any], rows: int, recorded: int, use_case: UseC
     code = code_of(Path(__file__).parent)
     now = {
         "training rows": (recorded, rows),
-        "code": (trained["git_commit"], code.commit),
+        "code": (trained["git_commit"], code.name),
         "installed packages": (trained["pins_hash"], hash_of(installed_packages())),
         "features": (trained["feature_fingerprint"], feature_fingerprint(use_case)),
     }

@@ -1,21 +1,25 @@
 """The decision carried out: the one place of the loop that touches registry, ledger and alias."""
 
+import logging
 from collections.abc import Iterator
 
-from lakehouse_ml.champion import current_champion, record
+from lakehouse_ml.champion import current_champion, record, settle
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.ledger import DECIDED, Entry, Ledger, LedgerState
 from lakehouse_ml.pipelines.promotion.decide import Decision
 from lakehouse_ml.registry import LoggedModel, ModelReference, Registry
 
+_log = logging.getLogger(__name__)
 
-def read_ledger(ledger: Ledger) -> LedgerState:
-    """The ledger before the decision.
+
+def read_ledger(ledger: Ledger, registry: Registry) -> LedgerState:
+    """The ledger before the decision, a move that a killed promotion left half-way done or given up.
 
     Raises:
         LedgerError: The chain is broken.
+        RegistryError: The registry cannot be reached.
     """
-    return ledger.state()
+    return settle(ledger, registry)
 
 
 def register(
@@ -58,7 +62,7 @@ def apply_decision(
 ) -> Iterator[ModelReference]:
     """The champion as ledger and alias name it; nothing while no model was ever promoted.
 
-    What was decided before is not decided again; what a killed run left of it is finished.
+    What was decided before is not decided again, and the log says so.
 
     Args:
         entry: The decision, see :func:`register`.
@@ -71,8 +75,16 @@ def apply_decision(
         RegistryError: The version's files are not those that were judged, alias and ledger differ, or the registry
             cannot be reached.
     """
-    if before.decided(entry.subject) is None:
+    decided = before.decided(entry.subject)
+    if decided is None:
         record(entry, before.head, ledger, registry)
+    else:
+        _log.warning(
+            "decided in row %d of ops.promotion_ledger (%s): the same evaluation is not decided on again; "
+            "evaluate anew (kedro run --pipelines retrain)",
+            decided.sequence,
+            decided.decision.replace("_", " "),
+        )
     champion = current_champion(ledger, registry)
     if champion is not None:
         yield champion

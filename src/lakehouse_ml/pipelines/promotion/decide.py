@@ -96,6 +96,7 @@ def decide(evidence: Evidence, rules: PromotionRules) -> Decision:
 
 def _judge(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict]:
     asked = [
+        *_copy_verdicts(evidence, role),
         *_limit_verdicts(evidence, rules, role),
         *(
             _settle(f"not_worse_{metric}", partial(not_worse, evidence, rules, role, metric))
@@ -110,6 +111,21 @@ def _judge(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict
     if evidence.incumbent is None:
         return [*asked, Verdict("beats_champion", True, "not applied: there is no champion yet")]
     return [*asked, _settle("beats_champion", partial(beats, evidence, rules, role, CHAMPION))]
+
+
+def _copy_verdicts(evidence: Evidence, role: str) -> list[Verdict]:
+    if evidence.trained.copied_digest is None:
+        return []
+    return [_settle("elected_is_the_copied", partial(_is_the_copied, evidence, role))]
+
+
+def _is_the_copied(evidence: Evidence, role: str) -> Verdict:
+    """A copy is asked for by its version: the model that was trained beside it must not be promoted in its place."""
+    wanted, found = evidence.trained.copied_digest, evidence.digests[role]
+    told = (
+        f"{evidence.trained.copied_from} has digest {str(wanted)[:12]}, elected here is {role}, {found[:12]}"
+    )
+    return Verdict("elected_is_the_copied", found == wanted, told)
 
 
 def _limit_verdicts(evidence: Evidence, rules: PromotionRules, role: str) -> list[Verdict]:

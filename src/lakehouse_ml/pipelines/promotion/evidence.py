@@ -61,6 +61,8 @@ class Trained(_Trained):
     pins_hash: str
     feature_fingerprint: str
     copied_from: str | None = None
+    copied_digest: str | None = None
+    judged_versions: dict[str, int] | None = None
     models: dict[str, Candidate] = Field(min_length=1)
 
     def facts(self, role: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ class ModelCard(BaseModel):
         holdout_start: First judged day.
         holdout_end: Day after the last judged day.
         input_versions: Delta version of each table that it was trained on.
+        judged_versions: Delta version of each table that a copy was judged on here; empty: it is no copy.
         metrics: (model, metric, value with its interval) over the whole holdout.
         slices: (slice, metric, value with its interval, rows).
         limits: What it must not be relied on for.
@@ -47,6 +48,7 @@ class ModelCard(BaseModel):
     holdout_start: date
     holdout_end: date
     input_versions: Annotated[dict[str, int], Field(min_length=1)]
+    judged_versions: dict[str, int] = {}
     metrics: Lines
     slices: Lines
     limits: Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -68,7 +70,7 @@ class ModelCard(BaseModel):
         identity = {"Role": self.role, "Owner": self.owner, **self.identity}
         sections = {
             "Identity": _table(("fact", "value"), identity.items()),
-            "Data": f"{windows}\n\n{_table(('table', 'Delta version'), sorted(self.input_versions.items()))}",
+            "Data": f"{windows}\n\n{self._tables}",
             "Quality on the holdout": _table(
                 ("model", "metric", "value [95 % day-block interval]"), self.metrics
             ),
@@ -78,6 +80,14 @@ class ModelCard(BaseModel):
         }
         body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
         return f"# {self.name}: {self.role} of run {self.identity['Run']}\n\n{body}\n"
+
+    @property
+    def _tables(self) -> str:
+        trained = _table(("table", "Delta version"), sorted(self.input_versions.items()))
+        if not self.judged_versions:
+            return trained
+        judged = _table(("table", "Delta version"), sorted(self.judged_versions.items()))
+        return f"Trained on, where it was copied from:\n\n{trained}\n\nJudged on, here:\n\n{judged}"
 
 
 def write_model_card(decision: Decision, use_case: UseCase) -> str:
@@ -107,6 +117,7 @@ def model_card(decision: Decision, use_case: UseCase) -> ModelCard:
         holdout_start=trained.holdout_start,
         holdout_end=trained.holdout_end,
         input_versions=trained.input_versions,
+        judged_versions=trained.judged_versions or {},
         metrics=_quality(decision),
         slices=_slices(decision),
         limits=_limits(trained, trained.models[role]),

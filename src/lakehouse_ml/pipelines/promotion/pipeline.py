@@ -22,7 +22,7 @@ def _evidence_nodes(use_case: UseCase) -> list[Node]:
     holdout = [f"recorded_gold_{use_case.entities}", "recorded_gold_labels"]
     gathered = ["before_ml_champion", "tried_candidates", "table_records", "ledger_before", "run"]
     return [
-        Node(read_ledger, "promotion_ledger", "ledger_before", name="read_ledger"),
+        Node(read_ledger, ["promotion_ledger", "model_registry"], "ledger_before", name="read_ledger"),
         Node(
             func=bound(try_candidates, use_case=use_case),
             inputs=["ml_candidates", "golden_rows", "model_registry", RULES],

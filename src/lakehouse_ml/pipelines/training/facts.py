@@ -53,7 +53,7 @@ def training_facts(
         "seed": seed,
         "input_versions": {table: v for table, v in table_versions.items() if table.startswith("gold.")},
         "source_versions": dict(run.versions),
-        "git_commit": code.commit,
+        "git_commit": code.name,
         "git_dirty": code.is_dirty,
         "pins_hash": hash_of(installed_packages()),
         "feature_fingerprint": feature_fingerprint(use_case),
