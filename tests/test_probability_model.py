@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from builders import FEATURES, labelled_frame
 from lakehouse_ml.probability_model import MAX_CATEGORIES, ProbabilityModel
@@ -62,3 +63,12 @@ def test_rare_categories_beyond_the_most_frequent_count_as_missing():
     assert len(kept) == MAX_CATEGORIES
     assert set(kept) >= {f"c{i:03}" for i in range(60, n)}
     assert model.predict(pd.DataFrame({"city": ["c059"]})) == model.predict(pd.DataFrame({"city": [None]}))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 31, 333])
+def test_a_row_has_the_very_same_probability_in_a_batch_of_any_size(size):
+    generator = np.random.default_rng(0)
+    rows = pd.DataFrame(generator.normal(size=(1001, 80))).rename(columns=str)
+    model = ProbabilityModel(LogisticRegression()).fit(rows, generator.random(len(rows)) < 0.3)
+    parts = [model.predict(rows[start : start + size]) for start in range(0, len(rows), size)]
+    np.testing.assert_array_equal(np.concatenate(parts), model.predict(rows))

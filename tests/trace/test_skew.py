@@ -49,6 +49,16 @@ def test_a_score_that_differs_is_skew_though_the_features_are_the_same() -> None
     assert found.equal_share < 1
 
 
+def test_a_score_that_differs_in_its_last_bit_is_skew() -> None:
+    assert compared(score=[0.3, np.nextafter(0.01, 1), 0.0]).equal_share == 2 / 3
+
+
+def test_a_row_is_equal_only_when_both_its_score_and_its_features_are() -> None:
+    found = compared(again=SEEN.assign(city=["a", None, "c"]), score=[0.3, 0.02, 0.0])
+    assert (found.same_score, found.same_features, found.equal) == (2, 2, 1)
+    assert found.equal_share == 1 / 3
+
+
 def test_features_corrected_since_are_restated_and_no_skew() -> None:
     found = compared(today=SEEN.assign(x=[0.2, np.nan, 3.0]))
     assert (found.equal_share, found.restated) == (1, 1)

@@ -9,7 +9,7 @@ import pandas as pd
 from lakehouse_ml.trace.contributions import contributions
 from lakehouse_ml.trace.entity import LandedLine, StoredPrediction
 
-# Of two scores. Sums in another order, e.g. over batches of another size, differ in their last digits.
+# Of two scores. Other libraries or another machine than those that scored may sum in another order.
 SAME = 1e-9
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from threadpoolctl import threadpool_limits
 
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.trace.explain import SAME
 from lakehouse_ml.use_case import UseCase
 
 
@@ -43,7 +43,8 @@ class Compared:
     Attributes:
         batch: What was served.
         rows: Served rows that were compared.
-        same_score: Those whose score is the same when made again.
+        equal: Those whose score and features are both the very same when made again.
+        same_score: Those whose score is the very same when made again.
         same_features: Those whose features are the very same when built again from silver as the run saw it.
         restated: Those whose features are others today: corrected or late records came since.
         differing: Features that differ when built again.
@@ -52,6 +53,7 @@ class Compared:
 
     batch: Batch
     rows: int
+    equal: int
     same_score: int
     same_features: int
     restated: int
@@ -61,7 +63,7 @@ class Compared:
     @property
     def equal_share(self) -> float:
         """Share of the rows whose score and features are both the same; must be 1."""
-        return min(self.same_score, self.same_features) / self.rows if self.rows else 0.0
+        return self.equal / self.rows if self.rows else 0.0
 
 
 def served_batches(predictions: DataFrame, runs: DataFrame, since: date) -> list[Batch]:
@@ -123,15 +125,19 @@ def compare(
     """
     keys = served["key"]
     names = list(seen.columns)
-    score = model.predict(seen.reindex(keys))
+    # One thread, as batch inference and the server have: several would cut the rows in other places.
+    with threadpool_limits(limits=1):
+        score = model.predict(seen.reindex(keys))
     unlike = ~equal_cells(seen.reindex(keys), again.reindex(keys)[names])
     unlike[~keys.isin(again.index).to_numpy()] = True
+    same_score, same_features = score == served["score"].to_numpy(), ~unlike.any(axis=1)
     restated = ~equal_cells(seen.reindex(keys), today.reindex(keys)[names])
     return Compared(
         batch=batch,
         rows=len(served),
-        same_score=int((np.abs(score - served["score"].to_numpy()) <= SAME).sum()),
-        same_features=int((~unlike.any(axis=1)).sum()),
+        equal=int((same_score & same_features).sum()),
+        same_score=int(same_score.sum()),
+        same_features=int(same_features.sum()),
         restated=int(restated.any(axis=1).sum()),
         differing=tuple(
             name
