@@ -108,7 +108,8 @@ def promote(metadata: ProjectMetadata, source: str, target: str, version: str | 
     if source == target:
         raise click.ClickException(f"--from and --to are both {source}: retrain there instead")
     with told():
-        Roles.model_validate(conf_of(metadata.project_path, target)["roles"]).refuse_copy(source, target)
+        confs = {env: conf_of(metadata.project_path, env) for env in (source, target)}
+        Roles.model_validate(confs[target]["roles"]).refuse_copy(source, target)
     with opened(metadata.project_path, source) as (_, context):
         champions = champions_of(context)
         state = champions.ledger.state()
