@@ -37,7 +37,14 @@ DAYS = Contract(
     ),
     day="day",
 )
-CONTRACTS = {contract.table: contract for contract in (ORDERS, DAYS)}
+NOTES = Contract(
+    table="ops.notes",
+    grain="note of a run",
+    key=("note",),
+    columns=(Column("note", "string", "Words"),),
+    append_only=True,
+)
+CONTRACTS = {contract.table: contract for contract in (ORDERS, DAYS, NOTES)}
 
 
 @pytest.fixture
@@ -147,10 +154,58 @@ def test_a_rule_that_stored_rows_break_is_named_with_the_way_out(orders, rows, m
 
 def test_a_table_of_another_contract_is_refused_with_the_command_that_mends_it(orders, rows, monkeypatch):
     orders().save(rows(A))
-    monkeypatch.setitem(CONTRACTS, "silver.orders", ORDERS.extended(Column("size", "int", "Size")))
+    size = Column("size", "int", "Size", required=False)
+    monkeypatch.setitem(CONTRACTS, "silver.orders", ORDERS.extended(size))
     for attempt in (lambda: orders().load(), lambda: orders().save(rows(A).selectExpr("*", "1 AS size"))):
         with pytest.raises(DatasetError, match="build it again with `kedro refresh --layer silver`"):
             attempt()
+
+
+@pytest.fixture
+def notes(spark, address):
+    """A fresh dataset over a table that nothing builds again."""
+
+    def make(mode: str = "insert") -> DeltaTable:
+        return DeltaTable(**address, schema="ops", table="notes", mode=mode)
+
+    make().save(spark.sql("SELECT 'old' AS note"))
+    return make
+
+
+WORTH = Column("worth", "int", "Points", required=False, rule="worth > 0")
+GROWN = replace(NOTES, columns=(WORTH, *NOTES.columns))
+
+
+def test_a_table_that_nothing_builds_again_takes_new_columns_that_may_be_null(spark, notes, monkeypatch):
+    monkeypatch.setitem(CONTRACTS, "ops.notes", GROWN)
+    before = version(notes())
+    assert [row.asDict() for row in notes("read").load().collect()] == [{"note": "old", "worth": None}]
+    assert version(notes()) == before
+    notes().save(spark.sql("SELECT 'new' AS note, 1 AS worth"))
+    found = {row.note: row.worth for row in notes("read").load().collect()}
+    assert found == {"old": None, "new": 1}
+    # The columns, the fingerprint, the constraint dropped and added, the rules, the row: and never again.
+    assert version(notes()) == before + 6
+    notes().load()
+    assert version(notes()) == before + 6
+
+
+def test_new_columns_are_taken_also_where_a_call_was_killed_between_its_commits(spark, notes, monkeypatch):
+    spark.sql(f"ALTER TABLE {notes().identifier} ADD COLUMNS (worth int)")
+    monkeypatch.setitem(CONTRACTS, "ops.notes", GROWN)
+    notes().save(spark.sql("SELECT 'new' AS note, 1 AS worth"))
+    assert {row.note: row.worth for row in notes().load().collect()} == {"old": None, "new": 1}
+
+
+def test_any_other_change_of_such_a_table_is_refused_with_what_to_do(spark, notes, monkeypatch):
+    monkeypatch.setitem(CONTRACTS, "ops.notes", NOTES.extended(replace(WORTH, required=True)))
+    before = version(notes())
+    for mode in ("insert", "read"):
+        with pytest.raises(
+            DatasetError, match=r"test\.ops\.notes was .* move the table away .*docs/runbook\.md"
+        ):
+            notes(mode).load()
+    assert version(notes()) == before
 
 
 def test_replacing_touches_the_days_of_the_frame_and_no_other(spark, address):
@@ -191,7 +246,7 @@ def test_a_table_is_made_where_a_killed_creation_left_a_folder(orders, rows, tmp
 
 def test_a_table_without_a_contract_is_named_with_those_that_exist(spark, address, rows):
     with pytest.raises(
-        DatasetError, match=r"no contract for silver\.sales; it has gold\.days, silver\.orders"
+        DatasetError, match=r"no contract for silver\.sales; it has gold\.days, ops\.notes, silver\.orders"
     ):
         DeltaTable(**address, schema="silver", table="sales", missing="empty").load()
 

@@ -78,6 +78,38 @@ def test_a_rule_of_any_name_is_a_check():
     assert "order_id_present" not in gated.checks
 
 
+SIZE, COLOUR = (
+    Column("size", "int", "Size", required=False),
+    Column("colour", "string", "Hue", required=False),
+)
+STORED = {column.name: column.type for column in ORDERS.columns}
+
+
+@pytest.mark.parametrize("place", range(len(ORDERS.columns) + 1))
+@pytest.mark.parametrize("given", [{}, {"size": "int"}, {"colour": "string", "size": "int"}])
+def test_new_columns_that_may_be_null_are_growth_wherever_they_stand_and_however_many_were_added(
+    place, given
+):
+    columns = (*ORDERS.columns[:place], SIZE, *ORDERS.columns[place:], COLOUR)
+    grown = replace(ORDERS, columns=columns)
+    assert grown.grew_from({**STORED, **given}, ORDERS.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("change", "stored"),
+    [
+        ({"columns": (*ORDERS.columns, replace(SIZE, required=True))}, STORED),
+        ({"columns": (*ORDERS.columns, SIZE), "key": ("note",)}, STORED),
+        ({"columns": (*ORDERS.columns[:2], SIZE)}, STORED),
+        ({"columns": (*reversed(ORDERS.columns), SIZE)}, STORED),
+        ({"columns": (*ORDERS.columns, SIZE)}, {**STORED, "size": "string"}),
+        ({"columns": (*ORDERS.columns, SIZE)}, {}),
+    ],
+)
+def test_any_other_change_is_no_growth(change, stored):
+    assert not replace(ORDERS, **change).grew_from(stored, ORDERS.fingerprint)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -7,11 +7,10 @@ from kedro.framework.cli.utils import env_option
 from kedro.framework.startup import ProjectMetadata
 
 from lakehouse_ml.cli.landing import INSTANT, utc
-from lakehouse_ml.cli.opened import opened
+from lakehouse_ml.cli.opened import locked, opened
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.refresh import LAYERS, forget
 from lakehouse_ml.flights import CONTRACTS
-from lakehouse_ml.hooks.session import lock_folder, take_lock
 
 
 @click.command()
@@ -19,7 +18,12 @@ from lakehouse_ml.hooks.session import lock_folder, take_lock
     "--layer", type=click.Choice(LAYERS), required=True, help="What is built again, with all that follows."
 )
 @click.option(
-    "--from", "since", type=INSTANT, metavar="TIME", help="UTC; gold only: build again what came later."
+    "--from",
+    "since",
+    type=INSTANT,
+    metavar="TIME",
+    help="UTC; gold only. The tables stay; what runs with a later now took in is taken in again, and every day that "
+    "it reaches is built again.",
 )
 @env_option(envvar="KEDRO_ENV", help="Environment whose tables are built again. Default: the project's.")
 @click.pass_obj
@@ -27,10 +31,8 @@ def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datet
     """Build a layer again from the one before it, e.g. after a contract changed."""
     if since is not None and layer != "gold":
         raise click.ClickException("--from goes with --layer gold: silver is built again from all of bronze")
-    with opened(metadata.project_path, env) as (session, context):
+    with opened(metadata.project_path, env) as (session, context), locked(context):
         values = context.config_loader["globals"]
         lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
-        lock = take_lock(lock_folder(values))
         forget(lakehouse, layer, tuple(CONTRACTS), utc(since))
-        lock.release()
         session.run(pipeline_names=["ingestion", "feature_engineering"])

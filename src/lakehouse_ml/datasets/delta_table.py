@@ -3,7 +3,7 @@
 import json
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from kedro.io import AbstractDataset, DatasetError
 from pyspark.errors import AnalysisException
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
-from lakehouse_ml.lakehouse.contract import Contract, ContractError, sql_text
+from lakehouse_ml.lakehouse.contract import Column, Contract, ContractError, sql_text
 from lakehouse_ml.lakehouse.overlap import overlapping
 from lakehouse_ml.lakehouse.persisted import persisted_meanwhile
 
@@ -90,7 +90,9 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self.mode = mode
         self.missing = missing
         self.metadata = metadata
+        self._rebuilt_with = REFRESH.get(schema)
         self._is_checked = False
+        self._lacking: tuple[Column, ...] = ()
 
     @property
     def contract(self) -> Contract:
@@ -112,7 +114,8 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         spark = get_spark()
         if self._exists():
             self._check_stored_contract()
-            return spark.read.table(self.identifier)
+            lacking = {column.name: F.lit(None).cast(column.type) for column in self._lacking}
+            return spark.read.table(self.identifier).withColumns(lacking)
         if self.missing == "empty":
             return spark.createDataFrame([], ", ".join(f"`{c.name}` {c.type}" for c in self.contract.columns))
         raise DatasetError(
@@ -220,23 +223,41 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         rows = get_spark().sql(f"SHOW TBLPROPERTIES {self.identifier}").collect()
         stored = {row["key"]: row["value"] for row in rows}
         if stored.get(FINGERPRINT) != self.contract.fingerprint:
-            self._refuse_stored_contract()
+            self._take_new_columns(stored.get(FINGERPRINT, ""))
         if self.mode != "read":
             self._sync_checks(json.loads(stored.get(RULES, "{}")))
         self._is_checked = True
 
-    def _refuse_stored_contract(self) -> NoReturn:
-        raise ContractError(
-            f"Table {self.lakehouse.catalog}.{self.table} was written by another contract than the code's: "
-            f"{self._way_out}."
-        )
+    def _take_new_columns(self, fingerprint: str) -> None:
+        """Give the table the columns that its contract got since; a read-only name only shows them, empty.
+
+        Raises:
+            ContractError: More changed than new columns that may be null, or the layer can be built again with them.
+        """
+        types = dict(get_spark().read.table(self.identifier).dtypes)
+        if self._rebuilt_with or not self.contract.grew_from(types, fingerprint):
+            raise ContractError(
+                f"Table {self.lakehouse.catalog}.{self.table} was written by another contract than the code's: "
+                f"{self._way_out}."
+            )
+        lacking = tuple(column for column in self.contract.columns if column.name not in types)
+        if self.mode == "read":
+            self._lacking = lacking
+            return
+        # None is left to add where a call was killed before it noted what it had done.
+        if lacking:
+            added = ", ".join(column.ddl for column in lacking)
+            get_spark().sql(f"ALTER TABLE {self.identifier} ADD COLUMNS ({added})")
+        self._note({FINGERPRINT: self.contract.fingerprint})
 
     @property
     def _way_out(self) -> str:
-        layer = REFRESH.get(self.table.split(".", 1)[0])
-        if layer is not None:
-            return f"build it again with `kedro refresh --layer {layer}`"
-        return "nothing builds it again, so take its contract back, or move the table away to begin it anew"
+        if self._rebuilt_with is not None:
+            return f"build it again with `kedro refresh --layer {self._rebuilt_with}`"
+        return (
+            "nothing builds it again and only new columns that may be null are added to it, so take its contract back, "
+            "or move the table away to begin it anew (docs/runbook.md, A table's contract changed)"
+        )
 
     def _sync_checks(self, stored: dict[str, str]) -> None:
         """Make the CHECK constraints those of the contract; killed in between, the next call begins again.
@@ -254,8 +275,10 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             spark.sql(f"ALTER TABLE {self.identifier} DROP CONSTRAINT IF EXISTS `{name}`")
             if name in wanted:
                 self._add_check(name, wanted[name])
-        rules = _listed({RULES: json.dumps(wanted)})
-        spark.sql(f"ALTER TABLE {self.identifier} SET TBLPROPERTIES ({rules})")
+        self._note({RULES: json.dumps(wanted)})
+
+    def _note(self, properties: dict[str, str]) -> None:
+        get_spark().sql(f"ALTER TABLE {self.identifier} SET TBLPROPERTIES ({_listed(properties)})")
 
     def _add_check(self, name: str, sql: str) -> None:
         try:

@@ -1,4 +1,7 @@
-"""Every run's events in ``ops.event_log``: written once, when the run ends, also when it fails."""
+"""Every run's events in ``ops.event_log``: written once, when the run ends, also when it fails.
+
+A run that is interrupted or killed leaves no event: Kedro tells of neither.
+"""
 
 import hashlib
 import json

@@ -1,5 +1,6 @@
 """What a person sees while a run works, and when it ends."""
 
+import atexit
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -32,6 +33,7 @@ class ProgressHooks:
     @hook_impl(trylast=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
         """Begin the bar."""
+        self._stop()
         if not self._console.is_terminal:
             return
         columns = (
@@ -43,6 +45,8 @@ class ProgressHooks:
         self._progress = Progress(*columns, TextColumn("{task.description}"), console=self._console)
         self._task = self._progress.add_task("starting", total=len(pipeline.nodes), stage="")
         self._progress.start()
+        # Kedro tells of no end that Ctrl-C makes, and a bar that nobody ended keeps the cursor.
+        atexit.register(self._stop)
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -73,3 +77,4 @@ class ProgressHooks:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+            atexit.unregister(self._stop)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -141,6 +141,22 @@ class Contract:
         columns = [(c.name, c.type, c.required) for c in self.columns]
         shape = [self.table, self.key, self.unique, self.day, columns]
         return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+
+    def grew_from(self, types: Mapping[str, str], fingerprint: str) -> bool:
+        """Whether a stored table differs in nothing but columns that it lacks, and that may be null.
+
+        Args:
+            types: Spark SQL type by column of the table, in its order. Columns that it was given since it was made
+                stand last, and a killed call may have given it some.
+            fingerprint: Of the contract that the table was last made to keep.
+        """
+        if any(types.get(column.name, column.type) != column.type for column in self.columns):
+            return False
+        shorter = (set(list(types)[:count]) for count in range(len(types) + 1))
+        return any(self._without_new(known).fingerprint == fingerprint for known in shorter)
+
+    def _without_new(self, known: Collection[str]) -> "Contract":
+        return replace(self, columns=tuple(c for c in self.columns if c.required or c.name in known))
 
     def column(self, name: str) -> Column:
         """The column of that name.

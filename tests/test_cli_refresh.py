@@ -1,0 +1,118 @@
+"""``kedro refresh``: what it forgets, and that nobody else writes before the layer is built again."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+from kedro.pipeline import Node, Pipeline
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse_ml import pipeline_registry
+from lakehouse_ml.cli import cli
+from lakehouse_ml.datasets import DeltaTable
+from lakehouse_ml.hooks.session import take_lock
+from processes import ROOT, project_at
+
+REGISTERED = pipeline_registry.register_pipelines
+ANOTHER_RUN = """
+import sys
+from pathlib import Path
+from lakehouse_ml.hooks.session import take_lock
+take_lock(Path(sys.argv[1]))
+"""
+MARKS = [("ingestion", 1), ("feature_engineering", 2), ("feature_engineering", 9)]
+TABLES = ["bronze/weather", "gold/features", "ops/progress", "quarantine/lines", "silver/weather"]
+
+
+class Refreshed:
+    """A project whose stages only look at what a refresh leaves them."""
+
+    def __init__(self, spark: SparkSession, project: Path) -> None:
+        self.spark = spark
+        self.project = project
+        self.catalog = project / "data/lakehouse/test"
+        self.tables: list[str] = []
+        self.marks: list[tuple[str, int]] = []
+        self.another_run = ""
+
+    @property
+    def progress(self) -> DeltaTable:
+        root, contracts = str(self.catalog.parent), "lakehouse_ml.flights.CONTRACTS"
+        return DeltaTable(
+            catalog="test", root=root, contracts=contracts, schema="ops", table="progress", mode="insert"
+        )
+
+    def fill(self) -> None:
+        """A table of each layer, and what stages have read until some days of January."""
+        rows = [(consumer, "silver.weather", day, f"2013-01-0{day}") for consumer, day in MARKS]
+        frame = self.spark.createDataFrame(rows, "consumer string, table string, version bigint, day string")
+        self.progress.save(frame.select("consumer", "table", "version", F.to_timestamp("day").alias("as_of")))
+        for table in TABLES:
+            (self.catalog / table / "_delta_log").mkdir(parents=True, exist_ok=True)
+
+    def stages(self) -> dict[str, Pipeline]:
+        """Asked for when the run begins, after what is built again was forgotten."""
+        command = [sys.executable, "-c", ANOTHER_RUN, str(self.catalog)]
+        self.another_run = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+        look = Pipeline([Node(self.look, None, "looked", name="look", tags="ingestion")])
+        return {**REGISTERED(), "ingestion": look, "feature_engineering": Pipeline([])}
+
+    def look(self) -> bool:
+        found = self.catalog.glob("*/*/_delta_log")
+        self.tables = sorted(log.parent.relative_to(self.catalog).as_posix() for log in found)
+        self.marks = sorted((row["consumer"], row["version"]) for row in self.progress.load().collect())
+        return True
+
+    def refresh(self, *options: str) -> Result:
+        metadata = bootstrap_project(ROOT)._replace(project_path=self.project)
+        return CliRunner().invoke(cli, ["refresh", *options, "--env=test"], obj=metadata)
+
+
+@pytest.fixture
+def refreshed(
+    spark: SparkSession, mlflow_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Refreshed]:
+    project = project_at(tmp_path / "project")
+    (project / "data/mlflow").mkdir(parents=True)
+    for name in ("registry", "test"):
+        shutil.copy(mlflow_template / "store.db", project / f"data/mlflow/{name}.db")
+    monkeypatch.chdir(project)
+    found = Refreshed(spark, project)
+    monkeypatch.setattr(pipeline_registry, "register_pipelines", found.stages)
+    found.fill()
+    yield found
+    pipelines.configure("lakehouse_ml.pipeline_registry")
+
+
+@pytest.mark.parametrize(
+    ("options", "tables", "marks"),
+    [
+        (["--layer=silver"], ["bronze/weather", "ops/progress"], []),
+        (["--layer=gold"], [name for name in TABLES if name != "gold/features"], MARKS[:1]),
+        (["--layer=gold", "--from=2013-01-05"], TABLES, sorted(MARKS[:2])),
+    ],
+)
+def test_the_run_finds_the_layer_forgotten_and_no_other_run_came_between(
+    refreshed: Refreshed, options: list[str], tables: list[str], marks: list[tuple[str, int]]
+) -> None:
+    told = refreshed.refresh(*options)
+    assert told.exit_code == 0, told.output
+    assert refreshed.tables == tables
+    assert refreshed.marks == marks
+    assert "RunLockedError: Another run is at work in environment test" in refreshed.another_run
+    take_lock(refreshed.catalog).release()
+
+
+def test_silver_is_built_again_whole() -> None:
+    told = CliRunner().invoke(
+        cli, ["refresh", "--layer=silver", "--from=2013-01-05"], obj=bootstrap_project(ROOT)
+    )
+    assert told.exit_code == 1
+    assert "--from goes with --layer gold" in told.output
