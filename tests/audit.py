@@ -1,4 +1,4 @@
-"""The scramble audit: whatever becomes known after an instant, no feature of an earlier question may change."""
+"""The audit of time: whatever becomes known after an instant, no feature of an earlier question may change."""
 
 from collections.abc import Callable, Mapping
 
@@ -43,34 +43,41 @@ def _swapped(frame: pd.DataFrame, columns: list[str], random: np.random.Generato
     return frame.assign(**{name: frame[name].to_numpy()[order] for name in columns})
 
 
+def cut_off(records: Records, instant: str, keys: Mapping[str, list[str]]) -> Records:
+    """The records without all that is published after the instant; see :func:`scrambled`."""
+    end = pd.Timestamp(instant, tz="UTC")
+    return {source: frame[frame["published_at"] <= end] for source, frame in records.items()}
+
+
 def leaks(
     build: Callable[[Records], pd.DataFrame],
     honest: pd.DataFrame,
     records: Records,
     instants: list[str],
     keys: Mapping[str, list[str]],
+    change: Callable[[Records, str, Mapping[str, list[str]]], Records] = scrambled,
 ) -> list[str]:
-    """Columns that differ for a question asked by one of the instants, after what comes later was scrambled.
+    """Columns that differ for a question asked by one of the instants, after what comes later was changed.
 
     Args:
         build: ``records -> frame`` with ``key`` and ``predict_at`` (naive UTC), in a stable order.
         honest: What it makes of the records as they are.
-        honest: What it makes of the records as they are.
         records: Records by source.
         instants: Moments (UTC) to audit.
         keys: By source, the columns that identify a record.
+        change: What becomes of the records published after the instant.
 
     Raises:
-        AssertionError: No question is asked by an instant, or scrambling changes nothing at all.
+        AssertionError: No question is asked by an instant, or the change changes nothing at all.
     """
     found: set[str] = set()
     for instant in instants:
-        other = build(scrambled(records, instant, keys))
+        other = build(change(records, instant, keys))
         before, after = (frame[frame["predict_at"] <= pd.Timestamp(instant)] for frame in (honest, other))
         assert len(before), f"no question is asked by {instant}"
         assert before["key"].tolist() == after["key"].tolist(), f"other questions are asked by {instant}"
         assert differing(honest, other) or len(honest) != len(other), (
-            "scrambling changed nothing: the audit is blind"
+            "the change changed nothing: the audit is blind"
         )
         found |= differing(before, after)
     return sorted(found)

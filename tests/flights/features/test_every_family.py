@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
-from audit import differing, leaks
+from audit import cut_off, differing, leaks, scrambled
 from gold_builders import CONTRACTS, affected, build_gold, run_at, slice_of
 from lakehouse_ml.flights import FEATURES, USE_CASE
 from lakehouse_ml.flights.features.families import family_contract, feature
@@ -66,6 +66,13 @@ def test_knows_nothing_early(spark, records, days, full):
     assert leaks(lambda given: build_gold(spark, given, RUN, days), full, records, INSTANTS, KEYS) == []
 
 
+def test_knows_no_less_when_the_future_is_cut_off(spark, records, days, full):
+    def build(given):
+        return build_gold(spark, given, RUN, days)
+
+    assert leaks(build, full, records, INSTANTS[:1], KEYS, cut_off) == []
+
+
 def departure_delay(flights, timetable, movements):
     left = movements.where("event = 'departure'").groupBy(flight_key().alias("key"))
     return flights.select("key").join(
@@ -84,9 +91,14 @@ def weather_of_departure(flights, timetable, weather):
 
 
 @pytest.mark.parametrize(
-    ("build", "source"), [(departure_delay, "movements"), (weather_of_departure, "weather")]
+    ("build", "source", "change"),
+    [
+        (departure_delay, "movements", scrambled),
+        (departure_delay, "movements", cut_off),
+        (weather_of_departure, "weather", scrambled),
+    ],
 )
-def test_finds_what_is_known_early(spark, records, days, build, source):
+def test_finds_what_is_known_early(spark, records, days, build, source, change):
     planted = Family(
         family_contract("planted", feature("leak", "Not known yet")),
         ("timetable", source),
@@ -97,7 +109,7 @@ def test_finds_what_is_known_early(spark, records, days, build, source):
     def build_planted(given):
         return build_gold(spark, given, RUN, days, [planted])
 
-    found = leaks(build_planted, build_planted(records), records, INSTANTS[:1], KEYS)
+    found = leaks(build_planted, build_planted(records), records, INSTANTS[:1], KEYS, change)
     assert found == ["leak"]
 
 
