@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,15 @@ def build(project: Path) -> Path:
     (project / "build/tests").mkdir(parents=True, exist_ok=True)
     (project / "build/tests/unit.xml").write_text(_REPORT)
     return project
+
+
+def stamp_anew(project: Path) -> None:
+    """Give the wheel the stamp of the newest commit, as packaging it again would."""
+    (wheel,) = (project / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    with zipfile.ZipFile(wheel, "w") as packed:
+        for name, content in (
+            members | {"lakehouse_ml/commit.txt": git(project, "rev-parse", "HEAD")}
+        ).items():
+            packed.writestr(name, content)

@@ -333,7 +333,7 @@ class Home:
 
     def carry_out(self, decision: Decision) -> list[tuple[Any, ...]]:
         """The rows that a decision adds: event, decision, version, champion before and after."""
-        before = read_ledger(self.ledger)
+        before = read_ledger(self.ledger, self.registry)
         _, row = register(decision, "card", before, self.registry, Run("run-2", AS_OF, {}))
         list(apply_decision(row, before, self.ledger, self.registry))
         added = self.ledger.rows[before.sequence :]

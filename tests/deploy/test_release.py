@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
-from deploy_builders import BUNDLE, PLANTED, git
+from deploy_builders import BUNDLE, PLANTED, git, stamp_anew
 from lakehouse_ml.cli import cli
 from lakehouse_ml.deploy.release import (
     MANIFEST,
@@ -81,6 +81,7 @@ def test_an_older_release_stays_beside_a_newer_one(checkout: Path) -> None:
     first, _ = make_release(checkout, [checkout / REPORT])
     (checkout / "README.md").write_text("newer\n")
     git(checkout, "commit", "-qam", "Newer")
+    stamp_anew(checkout)
     second, _ = make_release(checkout, [checkout / REPORT])
     assert first != second
     assert verify_release(first).files.keys() == verify_release(second).files.keys()
@@ -183,6 +184,7 @@ def test_what_was_built_must_be_one_of_each(checkout: Path, spoil, told: str) ->
 def test_a_release_without_a_bundle_is_refused(checkout: Path) -> None:
     git(checkout, "rm", "-q", "deploy/*/databricks.yml")
     git(checkout, "commit", "-qm", "No bundle")
+    stamp_anew(checkout)
     with pytest.raises(ReleaseError, match=r"deploy/\*/databricks\.yml is missing"):
         make_release(checkout, [checkout / REPORT])
 
