@@ -90,12 +90,19 @@ def latency_ms(model: Any, rows: pd.DataFrame) -> float:
 
 
 def malformed(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Requests that must be refused, by name."""
-    few = rows.head(2)
-    wrong = {"no columns": few[[]]} | {f"without {name}": few.drop(columns=name) for name in few.columns}
-    texts = [name for name in few.columns if few[name].dtype == object]
-    wrong |= {f"a number in {name}": few.assign(**{name: 7.0}) for name in texts}
-    return wrong | {f"text in {name}": few.assign(**{name: "many"}) for name in few.columns.difference(texts)}
+    """Requests that must be refused, by name: a fault in the first and in the last column of each type."""
+    few, texts = rows.head(2), [name for name in rows.columns if rows[name].dtype == object]
+    numbers = [name for name in rows.columns if name not in texts]
+    # A refusal takes longer than an answer, and every column would be asked for by a request of its own.
+    first_last = [names[place] for names in (texts, numbers) if names for place in (0, -1)]
+    asked = list(dict.fromkeys(first_last))
+    without = {f"without {name}": few.drop(columns=name) for name in asked}
+    wrong = {_mistyped(name, texts): few.assign(**{name: 7.0 if name in texts else "many"}) for name in asked}
+    return {"no columns": few[[]], **without, **wrong}
+
+
+def _mistyped(name: str, texts: list[str]) -> str:
+    return f"a number in {name}" if name in texts else f"text in {name}"
 
 
 def harmless(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
