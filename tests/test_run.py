@@ -113,7 +113,7 @@ def test_the_daily_runs_page_tells_what_each_stage_of_the_run_before_took(
     page = (loop[0] / "data/reporting/test/report.html").read_text()
     (section,) = re.findall(r'<section id="stages">.*?</section>', page, flags=re.DOTALL)
     took = dict(re.findall(r"<tr>\s*<td[^>]*>(\w+)</td>\s*<td[^>]*>([\d.]+) s</td>", section))
-    assert list(took) == [
+    assert set(took) == {
         "ingestion",
         "feature_engineering",
         "training",
@@ -121,7 +121,7 @@ def test_the_daily_runs_page_tells_what_each_stage_of_the_run_before_took(
         "promotion",
         "inference",
         "monitoring",
-    ]
+    }
     assert all(float(seconds) > 0 for seconds in took.values())
 
 

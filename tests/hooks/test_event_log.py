@@ -133,18 +133,21 @@ def test_a_run_by_hand_counts_as_the_run_that_it_goes_on_with(stage):
     assert {event["origin"]["run_id"] for event in stage.events()} == {"20130105T0000-1"}
 
 
-def test_rows_that_a_node_adds_to_the_ledger_while_it_runs_are_its_commits(stage):
+def append(ledger, before):
+    return ledger.append(entry(), None).sequence
+
+
+def append_and_go_on(ledger, before):
+    yield ledger.append(entry(), None).sequence
+
+
+@pytest.mark.parametrize("write", [append, append_and_go_on])
+def test_rows_that_a_node_adds_to_the_ledger_while_it_runs_are_its_commits(stage, write):
     stage.run(
         Node(
             lambda ledger: len(ledger.entries()), "promotion_ledger", "before", name="read", tags="promotion"
         ),
-        Node(
-            lambda ledger, before: ledger.append(entry(), None).sequence,
-            ["promotion_ledger", "before"],
-            "appended",
-            name="append",
-            tags="promotion",
-        ),
+        Node(write, ["promotion_ledger", "before"], "appended", name="append", tags="promotion"),
     )
     commits = {event["message"]: event["details"].get("commits") for event in stage.events()}
     # The table, and the row.

@@ -99,8 +99,8 @@ class EventLogHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """A node ends with its last output."""
-        self._count_commits(node, dataset_name)
+        """A node ends with its last output; one that yields its outputs works until then."""
+        self._count_commits(node, dataset_name, *self._ledgers(node))
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -128,7 +128,9 @@ class EventLogHooks:
 
     def _count_commits(self, node: Node, *written: str) -> None:
         times = self._touch(node)
-        times.commits += sum(self._version(name) - times.versions[name] for name in written)
+        now = {name: self._version(name) for name in written}
+        times.commits += sum(version - times.versions[name] for name, version in now.items())
+        times.versions |= now
 
     def _ledgers(self, node: Node) -> list[str]:
         return [name for name in node.inputs if isinstance(self._dataset(name), PromotionLedger)]
