@@ -114,8 +114,8 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         spark = get_spark()
         if self._exists():
             self._check_stored_contract()
-            lacking = {column.name: F.lit(None).cast(column.type) for column in self._lacking}
-            return spark.read.table(self.identifier).withColumns(lacking)
+            lacking = [F.lit(None).cast(column.type).alias(column.name) for column in self._lacking]
+            return spark.read.table(self.identifier).select("*", *lacking)
         if self.missing == "empty":
             return spark.createDataFrame([], ", ".join(f"`{c.name}` {c.type}" for c in self.contract.columns))
         raise DatasetError(
