@@ -13,6 +13,7 @@ from kedro.framework.startup import bootstrap_project
 
 import toy
 from lakehouse_ml import pipeline_registry
+from lakehouse_ml.cli.replaying import replay_folder
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.incidents import Poisoned
 from lakehouse_ml.replay.data_part import play_data
@@ -63,10 +64,13 @@ def _change(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
     file.write_text(yaml.safe_dump(change(yaml.safe_load(file.read_text())), sort_keys=False))
 
 
-def shop_world(folder: Path) -> World:
-    """A replay of the shop, of which nothing was played."""
-    world = World(folder / "replay", shop_project(folder / "project"))
-    build_world(world, "test", tuple(POLICIES), "")
+def shop_world(folder: Path, incidents: str) -> World:
+    """A replay of the shop, of which nothing was played, where the command looks for it."""
+    project = shop_project(folder / "project")
+    world = World(
+        replay_folder(project, "test") / f"shop-from-{FIRST:%Y-%m-%d}-step-{WEEK.days * 24}h", project
+    )
+    build_world(world, "test", tuple(POLICIES), incidents)
     return world
 
 

@@ -1,27 +1,23 @@
 """`kedro replay`: what it plays, and what it says when it cannot, before anything is played."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import pandas as pd
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
-from pyspark.sql import SparkSession
 
 from lakehouse_ml.cli import cli
-from lakehouse_ml.cli.replaying import refusals, replay_folder
+from lakehouse_ml.cli.replaying import flights_feed, refusals, replay_folder
 from lakehouse_ml.flights.feed import FeedError
+from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
 from lakehouse_ml.replay.steps import ReplayError
-from lakehouse_ml.replay.world import DATA, World
-from processes import QUICK_TO_START, project_at
-from replay_toy import copy_stores
 
 PROJECT = Path(__file__).parent.parent
-# Two days; the first now is about the earliest that can train and promote with the values of the tests.
-DAYS = ("--env", "test", "--policy", "never", "--from", "2013-02-24", "--to", "2013-02-25", "--step", "1d")
 RENAMED = """
 - name: a code changes
   kind: renamed
@@ -30,9 +26,7 @@ RENAMED = """
   values: {B6: J6}
   from: 2013-02-23T12:00
   until: 2013-02-25
-  noticed_by: [unseen_category]
 """
-SEARCH = {"training": {"enough": {"days": 7}, "tuning": {"trials": {"baseline": 1, "challenger": 1}}}}
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectMetadata:
 
 
 def replay(project: ProjectMetadata, *options: str) -> Result:
-    times = () if "--from" in options else ("--from", "2013-04-01", "--to", "2013-04-29")
+    times = ("--from", "2013-04-01", "--to", "2013-04-29")
     return CliRunner().invoke(cli, ["replay", *times, *options], obj=project)
 
 
@@ -77,8 +71,6 @@ def test_a_mistake_in_the_file_of_incidents_is_named(project: ProjectMetadata) -
 
 
 def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
-    from lakehouse_ml.incidents import read_incidents
-
     kinds = [one.kind for one in read_incidents((PROJECT / "conf/replay/incidents.yml").read_text())]
     assert kinds == ["silent", "renamed", "poisoned", "resent", "scaled"]
 
@@ -94,25 +86,18 @@ def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
     assert folders == {env: project.project_path / "data/replay" / env for env in folders}
 
 
-@pytest.mark.loop
-def test_the_command_plays_once_and_shows_what_came_of_it(
-    spark: SparkSession, mlflow_template: Path, tmp_path: Path
-) -> None:
-    folder = project_at(tmp_path / "project", QUICK_TO_START)
-    (folder / "conf/replay/parameters.yml").write_text(yaml.safe_dump(SEARCH))
-    (folder / "renamed.yml").write_text(RENAMED)
-    world = World(folder / "data/replay/test/renamed-from-2013-02-24-step-24h", folder)
-    copy_stores(mlflow_template, world)
-    project = bootstrap_project(PROJECT)._replace(project_path=folder)
-
-    first = replay(project, *DAYS, "--incidents", str(folder / "renamed.yml"))
-    assert first.exit_code == 0, first.output
-    played = {name: world.done(name).all() for name in (DATA, "never")}
-    assert [len(steps) for steps in played.values()] == [2, 2]
-    assert "noticed" in first.output
-    assert "unseen_category" in first.output
-    assert "a code changes" in (world.reporting / "replay.html").read_text()
-
-    again = replay(project, *DAYS, "--incidents", str(folder / "renamed.yml"))
-    assert again.exit_code == 0, again.output
-    assert {name: world.done(name).all() for name in played} == played
+@pytest.mark.slow
+def test_the_feed_of_flights_goes_wrong_as_the_file_says(tmp_path: Path) -> None:
+    (renamed,) = read_incidents(RENAMED)
+    assert not isinstance(renamed, Poisoned)
+    land = flights_feed([renamed])
+    carriers = {}
+    for name, since in {
+        "sound": datetime(2013, 2, 22, tzinfo=UTC),
+        "damaged": datetime(2013, 2, 24, tzinfo=UTC),
+    }.items():
+        land(tmp_path / name, since, since + timedelta(days=1))
+        (file,) = (tmp_path / name / "timetable").iterdir()
+        carriers[name] = set(pd.read_json(file, lines=True)["carrier"])
+    assert {"B6", "J6"} & carriers["sound"] == {"B6"}
+    assert {"B6", "J6"} & carriers["damaged"] == {"J6"}

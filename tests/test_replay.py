@@ -13,16 +13,17 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
 from pyspark.sql import SparkSession
 
 import toy
 from equality import fingerprints
+from lakehouse_ml.cli import cli, replaying
 from lakehouse_ml.incidents import Poisoned, read_incidents
-from lakehouse_ml.replay.comparison import compare_policies
-from lakehouse_ml.replay.page import write_page
 from lakehouse_ml.replay.story import Story, read_story
 from lakehouse_ml.replay.world import DATA, World
-from processes import ROOT, kill
+from processes import ROOT, finish, kill
 from replay_toy import BEGUN, FIRST, SECOND, copy_stores, play, shop_world, use_shop
 
 MEDDLED = "[{name: poison, kind: poisoned, inverted_share: 1.0, from: 2024-02-20, until: 2024-02-21}]"
@@ -63,12 +64,14 @@ class Whole(NamedTuple):
         seconds: What the second step took.
         early: The first policy's story, looked at as of its first step.
         late: The same after the second.
+        told: What the command printed, once all was played.
     """
 
     world: World
     seconds: float
     early: Story
     late: Story
+    told: str
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def before(
     spark: SparkSession, shop: None, mlflow_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
     """The first step of the data part and of one policy."""
-    world = shop_world(tmp_path_factory.mktemp("shop"))
+    world = shop_world(tmp_path_factory.mktemp("shop"), MEDDLED)
     copy_stores(mlflow_template, world)
     play(world, [FIRST], "monthly")
     shutil.copytree(world.folder, world.folder.with_name("before"))
@@ -101,10 +104,25 @@ def whole(spark: SparkSession, before: World) -> Whole:
     assert early
     assert late
     play(before, [FIRST], "triggered", poisons=POISONS)
-    write_page(before, compare_policies(before, [FIRST, SECOND], POISONS, toy.USE_CASE), toy.USE_CASE.name)
+    told = replay_command(before)
     apart = World(before.folder.with_name("whole"), before.project_path)
     before.folder.rename(apart.folder)
-    return Whole(apart, seconds, early, late)
+    return Whole(apart, seconds, early, late, told)
+
+
+def replay_command(world: World) -> str:
+    """What `kedro replay` prints when all is played; it writes the page."""
+    incidents = world.project_path / "shop.yml"
+    incidents.write_text(MEDDLED)
+    times = ("--from", f"{FIRST:%Y-%m-%d}", "--to", f"{SECOND:%Y-%m-%d}", "--policy", "monthly")
+    project = bootstrap_project(ROOT)._replace(project_path=world.project_path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(replaying, "USE_CASE", toy.USE_CASE)
+        found = CliRunner().invoke(
+            cli, ["replay", *times, "--env", "test", "--incidents", str(incidents)], obj=project
+        )
+    assert found.exit_code == 0, found.output
+    return found.output
 
 
 def rows(spark: SparkSession, world: World, environment: str, table: str, *columns: str) -> list[tuple]:
@@ -154,6 +172,18 @@ def test_a_policy_is_looked_at_up_to_an_end_before_the_one_that_it_was_played_to
     assert [training.as_of for training in whole.late.trainings] == [FIRST, SECOND]
     assert len(whole.early.scored) == 0 < len(whole.late.scored)
     assert all(whole.early.alerts["as_of"] <= pd.Timestamp(FIRST).tz_convert(None))
+
+
+def test_the_command_shows_what_is_played_already_and_plays_nothing_again(whole: Whole) -> None:
+    lines = whole.told.splitlines()
+    played = [line.split()[:2] for line in lines if line.endswith(" s")]
+    days = [f"{now:%Y-%m-%d}" for now in (FIRST, SECOND)]
+    assert played == [[part, day] for part in (DATA, "monthly") for day in days]
+    seconds = {tuple(line.split()[:2]): float(line.split()[-2]) for line in lines if line.endswith(" s")}
+    for part in (DATA, "monthly"):
+        assert [seconds[part, day] for day in days] == [step.seconds for step in whole.world.done(part).all()]
+    assert {"Policies,", "Incidents", "poison"} <= set(whole.told.split())
+    assert lines[-1].endswith("replay.html")
 
 
 def test_the_page_shows_what_was_played_to_the_end(whole: Whole) -> None:
@@ -219,5 +249,6 @@ def test_a_week_that_was_killed_and_begun_again_leaves_the_same_tables(
     # The last kill waits for the training, so that there is one in every part of the step.
     assert any(killed_in_training(before, seconds) for seconds in (*chosen, math.inf))
     assert not before.done("monthly").find(SECOND)
-    play(before, [FIRST, SECOND], "monthly")
+    # By another process, as whoever begins again does; this one has MLflow's stores of the moved folder open.
+    finish(begun(before))
     assert tables_of(spark, before) == expected
