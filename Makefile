@@ -9,7 +9,7 @@ N      ?= 200
 CLOUD  ?= aws
 TARGET ?= test
 KILL   ?= inference
-REPLAYED ?= data/replay/dev/incidents-from-2013-04-01-step-168h
+REPLAYED ?= data/replay/dev/incidents-from-2013-04-01-step-336h
 # What is deployed, and where, has no default.
 MISSING = $(foreach name,TARGET CLOUD COMMIT STAGED,$(if $(filter file undefined,$(origin $(name))),$(name),$(if $($(name)),,$(name))))
 # The one release in the folder STAGED.
@@ -79,8 +79,8 @@ deploy: given env ## Deploy STAGED, a folder release-<digest> with a release of 
 	$(BIN)/kedro release verify $(RELEASE) --digest $(patsubst release-%,%,$(notdir $(STAGED))) --commit $(COMMIT)
 	cd $(RELEASE)/deploy/$(CLOUD) && BUNDLE_VAR_release=$(notdir $(RELEASE)) databricks bundle deploy --target $(TARGET)
 
-chaos: env ## Kill the loop N times at random points and compare the tables
-	$(BIN)/python -m pytest tests/test_chaos.py --kills $(N)
+chaos: env ## Kill the loop N times at random points, a replayed week half as often, and compare the tables
+	$(BIN)/python -m pytest tests/test_chaos.py tests/test_replay.py --kills $(N)
 
 bench: env ## Compare a day on nine months of history with one on four, and server and batch with the model itself
 	$(BIN)/python tests/bench.py
@@ -89,7 +89,7 @@ bench: env ## Compare a day on nine months of history with one on four, and serv
 	$(BIN)/python tests/bench_replay.py
 
 replay: env ## Play April to December again under each retraining policy, with incidents; goes on where it was stopped
-	$(BIN)/kedro replay --from 2013-04-01 --to 2013-12-30 --step 7d --incidents conf/replay/incidents.yml
+	$(BIN)/kedro replay --from 2013-04-01 --to 2013-12-23 --step 14d --incidents conf/replay/incidents.yml
 	$(MAKE) replay-docs
 
 replay-docs: env ## Write docs/replay.md from REPLAYED, the folder of a finished replay; COMMIT played it, if it does not say so

@@ -24,7 +24,7 @@ settings.load_profile("often")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--kills", type=int, default=5, help="how often test_chaos kills, test_replay half as often"
+        "--kills", type=int, default=5, help="how often test_chaos kills; test_replay half as often, less one"
     )
     parser.addoption("--chaos-seed", type=int, default=1, help="chooses the moments of the kills")
     parser.addoption("--remote", help="address of a Spark Connect server that the tests run over")
