@@ -12,7 +12,7 @@ from kedro.framework.startup import bootstrap_project
 
 from lakehouse_ml.cli.bundle import read_project
 from lakehouse_ml.deploy.graph import handed_over
-from lakehouse_ml.deploy.values import Values
+from lakehouse_ml.deploy.values import CommandJob, Values
 from lakehouse_ml.pipeline_registry import STAGES
 
 ROOT = Path(__file__).parent.parent
@@ -51,9 +51,10 @@ def jobs(values: Values, run_as: dict[str, str]) -> Iterator[str]:
     for name, job in values.jobs.items():
         yield f'    subgraph {name}["{name}, as {run_as[name]}"]'
         yield "        direction LR"
-        yield "        " + " --> ".join(f"{name}_{task}[{task.replace('_', ' ')}]" for task in job.pipelines)
+        tasks = (job.command,) if isinstance(job, CommandJob) else job.pipelines
+        yield "        " + " --> ".join(f"{name}_{task}[{task.replace('_', ' ')}]" for task in tasks)
         yield "    end"
-    for name, job in values.jobs.items():
+    for name, job in values.pipeline_jobs.items():
         for task, started in job.starts.items():
             yield f'    {name}_{task} -.->|"jobs API, key of the request"| {started}'
         if job.then:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 import pyspark
+import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import bootstrap_project
@@ -26,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from equality import assert_balanced, fingerprints
-from job_runner import Platform, commits
+from job_runner import Platform, TaskFailedError, commits
 from jobs_api import Workspace, login, served
 from lakehouse_ml.cli.bundle import CLOUDS, read_project
 from lakehouse_ml.datasets.session import configure_spark, get_spark
@@ -40,13 +41,22 @@ from processes import QUICK_TO_START, ROOT
 
 UNTIL = pd.Timestamp("2013-02-24", tz="UTC")
 ROOTS = ("storage", "landing", "reporting", "mlflow")
-DAILY, RETRAIN, MAINTENANCE = 550315892394120, 550315892394300, 550315892394400
+DAILY, RETRAIN, MAINTENANCE, ASKING = 550315892394120, 550315892394300, 550315892394400, 550315892394500
 # As on a first deployment: there is no champion before the first training.
 STORY = (
     ("daily", DAILY, ("ingestion", "feature_engineering")),
     ("retrain", RETRAIN, ("training", "evaluation", "promote")),
     ("maintenance", MAINTENANCE, ("maintenance",)),
     ("daily", DAILY, ("inference", "monitoring")),
+)
+# What a person may ask for, and the answer after the first training: its model is champion, and none was before it.
+ASKED = (
+    (
+        "approve",
+        {"version": "1", "by": "Ada", "note": "card read, slices too"},
+        "Version 1 awaits no approval",
+    ),
+    ("rollback", {"reason": "too many misses, at night", "by": "Ada"}, "No version was champion before"),
 )
 
 console = Console(width=120)
@@ -126,7 +136,8 @@ class Proof:
         workspace = self.folder / "Workspace"
         for job in resources["jobs"].values():
             for task in (task for task in job["tasks"] if "python_wheel_task" in task):
-                archive = Path(task["python_wheel_task"]["parameters"][1])
+                arguments = task["python_wheel_task"]["parameters"]
+                archive = Path(arguments[arguments.index("--conf-source") + 1])
                 place = workspace / archive.relative_to("/Workspace")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(self.dist / archive.name, place)
@@ -198,6 +209,13 @@ def killed_and_repaired(platform: Platform, proof: Proof, place: int, task: str)
     return proof.tables()
 
 
+def check_answers(platform: Platform) -> None:
+    """The commands that a person asks for run from the wheel, and say in their own words why they cannot."""
+    for job, given, answer in ASKED:
+        with pytest.raises(TaskFailedError, match=answer):
+            platform.run_job(job, ASKING, given)
+
+
 def check_mlflow(proof: Proof) -> int:
     """One run of MLflow over all tasks of a job, and its trials; returns how many trials."""
     client = MlflowClient(f"sqlite:///{proof.data}/mlflow/{proof.target}.db")
@@ -228,7 +246,7 @@ def prove(proof: Proof, kill: str) -> None:
     place = next(number for number, (_, _, tasks) in enumerate(STORY) if kill in tasks)
     job, run_id, tasks = STORY[place]
     with proof.platform() as (platform, api):
-        told = {task for _, _, names in STORY for task in names}
+        told = {task for _, _, names in STORY for task in names} | {job for job, _, _ in ASKED}
         assert told == {task["task_key"] for name in platform.numbers for task in platform.ordered(name)} - {
             "promotion"
         }
@@ -239,6 +257,7 @@ def prove(proof: Proof, kill: str) -> None:
         shutil.rmtree(proof.data)
         (proof.folder / "before").rename(proof.data)
         repaired = killed_and_repaired(platform, proof, place, kill)
+        check_answers(platform)
     differ = sorted(
         name for name in {*uninterrupted, *repaired} if uninterrupted.get(name) != repaired.get(name)
     )
@@ -263,6 +282,7 @@ def show(proof: Proof, platform: Platform, tables: Mapping[str, Any], trials: in
     console.print(shown)
     rows = sum(count for count, _ in tables.values())
     console.print(f"{len(tables)} tables with {rows:,} rows equal those of the uninterrupted run")
+    console.print(f"refused in their own words: {', '.join(job for job, _, _ in ASKED)}")
     console.print(f"1 MLflow run of the job, {trials} trials below it; trainings asked for: {len(api.runs)}")
 
 

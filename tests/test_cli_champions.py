@@ -3,20 +3,24 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pandas as pd
 import pytest
 import skops.io
+import yaml
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pyspark.sql import SparkSession
 
+from lakehouse_ml.__main__ import main
 from lakehouse_ml.cli import cli
 from lakehouse_ml.cli.opened import opened
 from lakehouse_ml.datasets import DeltaTable, RegisteredModel
@@ -25,8 +29,9 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.inference import create_pipeline
 from lakehouse_ml.pipelines.inference.due import DueParams
+from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.registry import LoggedModel, Registry
-from ledger_builders import AS_OF, crown, ledger_address
+from ledger_builders import AS_OF, crown, ledger_address, ledger_in
 from processes import ROOT, project_at
 from registry_builders import Stores, saved_model, tenth_of_hour
 
@@ -143,6 +148,50 @@ def test_a_version_is_approved_then_rolled_back_within_a_minute_and_the_old_scor
     assert again.exit_code == 1
     assert "No version was champion before that was not taken back" in again.output
     assert command("ledger", "verify", "--env=test").output.startswith("7 rows: hashes, chain, alias and")
+
+
+def packed_conf(project: ProjectStores) -> Path:
+    """The configuration as it travels beside the wheel, with the values that say where data lies."""
+    folder = project.folder.parent / "conf"
+    values = folder / "test/globals.yml"
+    roots = {"storage_root": project.folder / "lakehouse", "mlflow_root": project.folder / "mlflow"}
+    placed = {name: str(root) for name, root in roots.items()}
+    values.write_text(yaml.safe_dump({**yaml.safe_load(values.read_text()), **placed}))
+    with tarfile.open(project.folder / "conf.tar.gz", "w:gz") as archive:
+        archive.add(folder, "conf")
+    return project.folder / "conf.tar.gz"
+
+
+def test_the_packaged_entry_does_what_a_person_asks_of_a_job(
+    project: ProjectStores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = saved_model(project, "first")
+    crown(project, first)
+    keep_golden_rows(project, first.digest)
+    crown(project, twentieth_of_hour(project), decision="awaiting_approval", champion_after="1")
+    (foreign := tmp_path / "foreign").mkdir()
+    monkeypatch.setenv(PLATFORM_VARIABLE, "local")
+    where = ("--conf-source", str(packed_conf(project)), "--env", "test", "--platform", "local")
+    monkeypatch.chdir(foreign)
+
+    approval = ("approve", *where, "--version=2", "--by=Ada", "--note=card read, slices too")
+    assert main(approval) is None
+    with pytest.raises(click.ClickException, match="Version 2 awaits no approval; no version does"):
+        main(approval)
+    # A job's parameter that nobody gave.
+    back = ("rollback", *where, "--reason=too many misses, at night", "--to=", "--by=Ben")
+    assert main(back) is None
+    with pytest.raises(click.ClickException, match="No version was champion before that was not taken back"):
+        main(back)
+    assert list(foreign.iterdir()) == []
+
+    entries = ledger_in(project.folder).state().entries
+    asked = [(entry.event, entry.actor, entry.reasons[0], entry.champion_after) for entry in entries]
+    assert asked[3:5] == [
+        ("approved", "Ada", "card read, slices too", "2"),
+        ("moved", "Ada", "the alias names version 2", "2"),
+    ]
+    assert asked[5] == ("decided", "Ben", "too many misses, at night", "1")
 
 
 def test_a_copy_that_the_matrix_does_not_allow_is_refused(command: Callable[..., Result]) -> None:

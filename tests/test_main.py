@@ -1,6 +1,7 @@
 """The entry that every task of a job runs, as a job's host calls it: in its process, in a folder of no meaning."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,15 +30,16 @@ def watch(event, arguments):
         reached.add(str(arguments[0]))
 sys.addaudithook(watch)
 from lakehouse_ml.__main__ import main
-def outcome(*pipelines):
+def outcome(*arguments):
     try:
-        return main([*sys.argv[1:], "--pipelines", *pipelines])
+        return main([*arguments, *sys.argv[1:]])
     except BaseException as error:
         return type(error).__name__
 for shell in ("plain", "interactive"):
     if shell == "interactive":
         sys.ps1 = ">>> "
-    print(shell, outcome("maintenance"), outcome("nope"))
+    runs = outcome("--pipelines", "maintenance"), outcome("--pipelines", "nope")
+    print(shell, *runs, outcome("approve", "--version=1", "--by=Ada", "--note=card read, slices too"))
 print("reached", sorted(reached), "telemetry off", os.environ["DO_NOT_TRACK"])
 """
 
@@ -54,21 +56,31 @@ def test_a_host_gets_nothing_for_success_and_the_error_for_a_failure_whatever_it
     done = subprocess.run(command, cwd=foreign, env=inherited, capture_output=True, text=True, check=False)
     told = [line for line in done.stdout.splitlines() if line.startswith(("plain", "interactive", "reached"))]
     assert told == [
-        "plain None ValueError",
-        "interactive None ValueError",
+        "plain None ValueError ClickException",
+        "interactive None ValueError ClickException",
         "reached [] telemetry off 1",
     ], done.stdout[-3000:] + done.stderr[-3000:]
     assert [path.name for path in foreign.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize("interactive", [False, True])
+@pytest.mark.parametrize(
+    ("command", "own"), [((), "--pipelines"), (("approve",), "--note"), (("rollback",), "--to")]
+)
 def test_help_ends_without_an_exit(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, interactive: bool
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    own: str,
+    interactive: bool,
 ) -> None:
     if interactive:
         monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
-    assert main(["--help"]) is None
-    assert "--conf-source" in capsys.readouterr().out
+    assert main([*command, "--help"]) is None
+    told = capsys.readouterr().out
+    assert told.startswith(" ".join(("Usage: lakehouse-ml", *command, "[OPTIONS]")))
+    assert "--conf-source" in told
+    assert own in told
 
 
 def test_options_that_do_not_exist_are_an_error_and_no_exit() -> None:
@@ -79,11 +91,35 @@ def test_options_that_do_not_exist_are_an_error_and_no_exit() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (("aprove", "--version=1"), "No such option: --version|unexpected extra argument"),
+        (("approve", "--version=1", "--by=Ada"), "Missing parameter: note"),
+        (("approve", "--version=1", "--by=", "--note=card read"), "--by: must say something, is ''"),
+        (("approve", "--version= ", "--by=Ada", "--note=card read"), "--version: must say something, is ' '"),
+        (("approve", "--version=1", "--by=Ada", "--note="), "--note: must say something"),
+        (("rollback", "--reason=", "--to=", "--by=Ada"), "--reason: must say something"),
+        (("rollback", "--reason=too many misses", "--to=", "--by="), "--by: must say something"),
+    ],
+)
+def test_a_command_that_says_too_little_is_an_error_by_name_and_no_exit(
+    arguments: tuple[str, ...], told: str
+) -> None:
+    with pytest.raises(click.UsageError) as refused:
+        main([*arguments, "--conf-source", CONF, "--env", "test"])
+    assert re.search(told, str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
         (("--conf-source", "conf", "--env", "test"), "must be an absolute path, is 'conf'"),
         (("--env", "test"), "must be an absolute path, is None"),
         (("--conf-source", CONF, "--env", "pord"), "no environment 'pord'"),
         ((f"--conf-source={CONF}", "-e", "pord"), "choose one of dev, prod, staging, test"),
         (("--conf-source", CONF), "no environment None"),
+        (("approve", "--conf-source", "conf", "--env", "test"), "must be an absolute path, is 'conf'"),
+        (("approve", "--conf-source", CONF, "--env", "pord"), "no environment 'pord'"),
+        (("rollback", "--env", "test"), "must be an absolute path, is None"),
+        (("rollback", "--conf-source", CONF), "no environment None"),
     ],
 )
 def test_a_task_without_its_own_configuration_does_not_start(

@@ -1,10 +1,16 @@
-"""Entry of the installed package: ``lakehouse-ml`` takes the options of ``kedro run``; a job's tasks run it."""
+"""Entry of the installed package, which a job's tasks run.
+
+``lakehouse-ml`` takes the options of ``kedro run``; ``lakehouse-ml approve`` and ``lakehouse-ml rollback`` those of the
+project's commands, since on the platform only a job's principal may do what they do.
+"""
 
 import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
+
+import click
 
 # Before Kedro is imported, so that no plugin sends anything anywhere.
 os.environ["DO_NOT_TRACK"] = "1"
@@ -17,24 +23,25 @@ from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.quiet import quiet
 
 NAME = "lakehouse-ml"
+COMMANDS = ("approve", "rollback")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the pipelines that the arguments name.
+    """Run the pipelines that the arguments name, or the command that they begin with.
 
     Returns nothing and never exits by itself: a job's host takes a ``SystemExit`` for a failure, also that of success,
     and a console script would print a value and fail on it. What goes wrong is raised as it is.
 
     Args:
-        arguments: Options of ``kedro run``, and ``--platform``, since a job cannot set an environment variable; None:
-            those of the command line.
+        arguments: Options of ``kedro run``, or one of the commands with its own, and ``--platform``, since a job
+            cannot set an environment variable; None: those of the command line.
 
     Raises:
         ConfSourceError: The configuration's path is relative, or it lacks the environment.
-        click.ClickException: An option that does not exist, or a value of another form.
+        click.ClickException: An option that does not exist, a value of another form, or a command's refusal.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    own, kedros = _parser("--platform").parse_known_args(given)
+    own, others = _parser("--platform").parse_known_args(given)
     if own.platform is not None:
         os.environ[PLATFORM_VARIABLE] = own.platform
     if "--help" not in given:
@@ -43,8 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_conf_source(options.conf_source, options.env or os.environ.get("KEDRO_ENV"))
     quiet()
     configure_project(Path(__file__).parent.name)
+    name, command, rest = _command(others)
     # Kedro asks whether the interpreter is interactive, and exits if not: a job's host is now one, now the other.
-    run.main(args=kedros, prog_name=NAME, standalone_mode=False)
+    command.main(args=rest, prog_name=name, standalone_mode=False)
+
+
+def _command(given: list[str]) -> tuple[str, click.Command, list[str]]:
+    """What is run, by name, and its own arguments."""
+    if not given or given[0] not in COMMANDS:
+        return NAME, run, given
+    # Not sooner: it brings MLflow in, which reads what `quiet` sets.
+    from lakehouse_ml.cli import cli
+
+    return f"{NAME} {given[0]}", cli.commands[given[0]], given[1:]
 
 
 def _parser(*options: str) -> ArgumentParser:

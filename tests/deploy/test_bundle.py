@@ -17,13 +17,14 @@ from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
+from lakehouse_ml.__main__ import COMMANDS
 from lakehouse_ml.cli import cli
 from lakehouse_ml.cli.bundle import CLOUDS, read_project
 from lakehouse_ml.deploy.bundle import Files, Project, bundle_files, write_bundle
 from lakehouse_ml.deploy.effective import effective
 from lakehouse_ml.deploy.resolve import resolve
 from lakehouse_ml.deploy.roles import Row
-from lakehouse_ml.deploy.values import BundleError, Values
+from lakehouse_ml.deploy.values import BundleError, CommandJob, Values
 from lakehouse_ml.deploy.whole import TYPES, check_whole, differences
 from lakehouse_ml.pipeline_registry import STAGES
 from lakehouse_ml.settings import CONFIG_LOADER_ARGS
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.slow
 
 TARGETS = ("dev", "test", "staging", "prod")
 SHARED = TARGETS[1:]
+# Jobs that do what a person asks for, with what the person has to say.
+PEOPLES = {"approve": ("version", "by", "note"), "rollback": ("reason", "to", "by")}
 GIVEN = {
     "daily_principal": "00000000-0000-0000-0000-00000000000d",
     "retrain_principal": "00000000-0000-0000-0000-00000000000e",
@@ -113,7 +116,7 @@ def test_nothing_is_left_that_only_the_generator_knows(cloud: str, target: str) 
 
 
 def test_every_stage_is_one_task_of_one_job_and_the_registry_knows_it() -> None:
-    jobs = project().values.jobs
+    jobs = project().values.pipeline_jobs
     tasks = [task for job in jobs.values() for task in job.pipelines]
     stages = [stage.__name__.rsplit(".", 1)[1] for stage in STAGES]
     assert sorted(tasks) == sorted([*stages, "maintenance"])
@@ -138,6 +141,8 @@ def test_edges_follow_the_data() -> None:
         "retrain": {"training": [], "evaluation": ["training"], "promote": ["training", "evaluation"]},
         "promote": {"promotion": []},
         "maintenance": {"maintenance": []},
+        "approve": {"approve": []},
+        "rollback": {"rollback": []},
     }
 
 
@@ -168,7 +173,7 @@ def test_a_dataset_that_is_declared_to_live_in_memory_is_not_stored(name: str) -
 def test_every_task_gets_its_own_configuration_and_the_parameters_of_the_job(cloud: str, target: str) -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     jobs = deployed(cloud, target)["jobs"]
-    for job in jobs.values():
+    for job in (jobs[name] for name in project().values.pipeline_jobs):
         assert [parameter["name"] for parameter in job["parameters"]] == ["as_of", "run_id", "job_run_id"]
         for wheel in (task["python_wheel_task"] for task in job["tasks"] if "python_wheel_task" in task):
             assert wheel["entry_point"] in scripts
@@ -184,16 +189,68 @@ def test_every_task_gets_its_own_configuration_and_the_parameters_of_the_job(clo
 
 
 @EVERYWHERE
+def test_a_persons_command_is_one_task_with_an_argument_for_each_of_the_jobs_parameters(
+    cloud: str, target: str
+) -> None:
+    jobs = deployed(cloud, target)["jobs"]
+    where = [
+        *("--conf-source", jobs["promote"]["tasks"][0]["python_wheel_task"]["parameters"][1]),
+        *("--env", target, "--platform", "databricks"),
+    ]
+    for name, parameters in PEOPLES.items():
+        (task,) = jobs[name]["tasks"]
+        # No default stands for what a person has to say.
+        assert jobs[name]["parameters"] == [{"name": given, "default": ""} for given in parameters]
+        assert task["python_wheel_task"] == {
+            "package_name": "lakehouse_ml",
+            "entry_point": "lakehouse-ml",
+            "parameters": [
+                *(name, *where),
+                *(f"--{given}={{{{job.parameters.{given}}}}}" for given in parameters),
+            ],
+        }
+        # Whoever asks sees the answer; asked again by the platform, a roll-back would go back one more.
+        assert task["max_retries"] == 0
+        assert not {"trigger", "schedule"} & jobs[name].keys()
+
+
+def test_the_entry_knows_the_commands_of_the_jobs_and_the_commands_their_parameters() -> None:
+    made = {
+        name: tuple(job.parameters)
+        for name, job in project().values.jobs.items()
+        if isinstance(job, CommandJob)
+    }
+    assert made == PEOPLES
+    assert set(COMMANDS) == {*made}
+    for name, parameters in made.items():
+        options = {option for known in cli.commands[name].params for option in known.opts}
+        assert {f"--{given}" for given in parameters} <= options
+
+
+@ON_BOTH
+@pytest.mark.parametrize("target", SHARED)
+def test_a_persons_command_acts_as_promote_and_people_of_modelops_alone_may_ask(
+    cloud: str, target: str
+) -> None:
+    jobs = deployed(cloud, target)["jobs"]
+    for name in PEOPLES:
+        assert jobs[name]["run_as"] == jobs["promote"]["run_as"]
+        starters = {who for who, level in may(jobs[name]) if level != "CAN_VIEW"}
+        assert starters == {"lakehouse_ml_modelops", GIVEN["deploy_principal"]}
+
+
+@EVERYWHERE
 def test_jobs_run_one_at_a_time_within_limits_and_tell_when_they_fail_or_are_slow(
     cloud: str, target: str
 ) -> None:
-    for job in deployed(cloud, target)["jobs"].values():
+    for name, job in deployed(cloud, target)["jobs"].items():
+        tries = 0 if name in PEOPLES else 1
         assert (job["max_concurrent_runs"], job["queue"]["enabled"]) == (1, True)
         assert job["email_notifications"]["on_failure"] == ["mlops@example.com"]
         assert job["health"]["rules"][0]["metric"] == "RUN_DURATION_SECONDS"
         assert job["tags"]["environment"] == target
         for task in job["tasks"]:
-            assert "run_job_task" in task or (task["timeout_seconds"] > 0 and task["max_retries"] >= 1)
+            assert "run_job_task" in task or (task["timeout_seconds"] > 0 and task["max_retries"] >= tries)
     alert = deployed(cloud, target)["alerts"]["no_run"]
     assert f"FROM {target}.ops.runs" in alert["query_text"]
 
@@ -355,6 +412,12 @@ def test_no_endpoint_is_made_by_the_bundle() -> None:
     assert "model_serving_endpoints" not in TYPES
 
 
+def test_no_job_gives_a_persons_word() -> None:
+    jobs = values_as_written()["jobs"]
+    with pytest.raises(ValidationError, match=r"jobs \['approve'\]: are run or started by others"):
+        with_values(jobs={**jobs, "promote": {**jobs["promote"], "then": "approve"}})
+
+
 @pytest.mark.parametrize("compute", ["serverless", "cluster"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_clouds_differ_in_storage_secrets_and_machines_only(target: str, compute: str) -> None:
@@ -452,6 +515,14 @@ def test_a_cloud_that_is_not_described_is_named() -> None:
             "publish",
         ),
         ({"jobs": {"daily": {"description": "d", "pipelines": []}}}, "at least 1 item"),
+        (
+            {"jobs": {"approve": {"description": "d", "command": "approve", "pipelines": ["promotion"]}}},
+            "Extra inputs are not permitted",
+        ),
+        (
+            {"jobs": {"approve": {"description": "d", "command": "approve", "cron": "0 0 6 * * ?"}}},
+            "Extra inputs are not permitted",
+        ),
         ({"targets": {"qa": {}}}, "hosts: must name the targets, qa"),
     ],
 )

@@ -83,7 +83,8 @@ def test_promotion_has_a_principal_of_its_own() -> None:
 
 
 def test_an_unknown_job_is_told_with_those_that_exist() -> None:
-    with pytest.raises(RolesError, match="lacks the job weekly; it has daily, maintenance, promote, retrain"):
+    known = "approve, daily, maintenance, promote, retrain, rollback"
+    with pytest.raises(RolesError, match=f"lacks the job weekly; it has {known}"):
         run_as(roles_of(), "prod", "weekly")
 
 

@@ -90,6 +90,24 @@ def test_a_job_may_write_nothing_that_its_pipelines_do_not(
     assert may == needs[job][1] & set(CONTRACTS)
 
 
+def test_a_person_may_ask_promotion_for_what_only_its_principal_may() -> None:
+    for environment in SHARED:
+        for job in ("approve", "rollback"):
+            assert ROLES.run_as[job] == "promote"
+            rows = (row for row in ROLES.rows(environment) if row.jobs.get(job, "CAN_VIEW") != "CAN_VIEW")
+            assert {row.role: row.jobs[job] for row in rows} == {
+                "modelops": "CAN_MANAGE_RUN",
+                "deploy": "CAN_MANAGE",
+            }
+
+
+def test_promotion_may_read_what_a_person_is_answered_by(tmp_path: Path) -> None:
+    loaded = {"run", "promotion_ledger", "ml_predictions", "gold_labels"}
+    tables = tables_of(Project(tmp_path).catalog(), loaded)
+    assert tables == {"ops.runs", LEDGER, "ml.predictions", "gold.labels"}
+    assert [table for table in tables if "SELECT" not in ROLES.held("promote", "prod", table)] == []
+
+
 def volumes(value: Any, environment: str) -> set[str]:
     """Volumes that an entry of the catalog has paths in, as ``<schema>.<volume>``."""
     if isinstance(value, dict):
@@ -212,6 +230,18 @@ BAD_ROWS = {
     "people edit jobs in prod": (
         {"role": "devops", "jobs": {"promote": "CAN_MANAGE"}},
         "who edits a job acts as its principal",
+    ),
+    "trainer has the last word": (
+        {"role": "retrain", "jobs": {"approve": "CAN_MANAGE_RUN"}},
+        "retrain in prod: CAN_MANAGE_RUN on job approve: only modelops has the last word on who is champion",
+    ),
+    "trainer manages the last word": (
+        {"role": "retrain", "jobs": {"approve": "CAN_MANAGE"}},
+        "retrain in prod: CAN_MANAGE on job approve: only modelops has the last word",
+    ),
+    "operators take champions back": (
+        {"role": "devops", "jobs": {"rollback": "CAN_MANAGE_RUN"}},
+        "devops in prod: CAN_MANAGE_RUN on job rollback: only modelops has the last word",
     ),
     "nobody knows who": ({"role": "guests", "catalog": ["USE_CATALOG"]}, "role guests: is not in roles"),
     "nobody knows which job": ({"role": "devops", "jobs": {"weekly": "CAN_VIEW"}}, "job weekly: is not in"),

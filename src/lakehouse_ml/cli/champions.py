@@ -5,7 +5,7 @@ from functools import partial
 from textwrap import shorten
 
 import click
-from kedro.framework.cli.utils import env_option
+from kedro.framework.cli.utils import env_option, validate_conf_source
 from kedro.framework.context import KedroContext
 from kedro.framework.startup import ProjectMetadata
 from rich.box import SIMPLE
@@ -27,7 +27,12 @@ from lakehouse_ml.version_copy import Target, copy_files, hand_over
 
 REASON_WIDTH = 40
 ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment whose champion it is. Default: the project's.")
-BY = click.option("--by", default=getpass.getuser, metavar="NAME", help="Who acts. Default: the user's name.")
+CONF_SOURCE = click.option(
+    "--conf-source",
+    callback=validate_conf_source,
+    metavar="PATH",
+    help="Folder or archive of the configuration. Default: the project's.",
+)
 
 
 def champions_of(context: KedroContext) -> Champions:
@@ -36,15 +41,22 @@ def champions_of(context: KedroContext) -> Champions:
     return Champions(*(catalog.load(name) for name in ("promotion_ledger", "model_registry", "golden_rows")))
 
 
+def _said(context: click.Context, option: click.Parameter, text: str) -> str:
+    """A job's parameter that nobody gave is empty, and would go on record so."""
+    if not text.strip():
+        raise click.UsageError(f"{option.opts[0]}: must say something, is {text!r}", context)
+    return text
+
+
 @click.command()
-@click.option("--version", required=True, help="Version that awaits its approval.")
-@click.option("--by", required=True, metavar="NAME", help="Who approves.")
-@click.option("--note", required=True, metavar="TEXT", help="Why; it goes on record.")
+@click.option("--version", required=True, callback=_said, help="Version that awaits its approval.")
+@click.option("--by", required=True, callback=_said, metavar="NAME", help="Who approves.")
+@click.option("--note", required=True, callback=_said, metavar="TEXT", help="Why; it goes on record.")
 @ENVIRONMENT
-@click.pass_obj
-def approve(metadata: ProjectMetadata, env: str | None, version: str, by: str, note: str) -> None:
+@CONF_SOURCE
+def approve(env: str | None, conf_source: str | None, version: str, by: str, note: str) -> None:
     """Approve of the evidence for a version, and make it champion."""
-    with opened_to_write(metadata.project_path, env) as context:
+    with opened_to_write(env, conf_source) as context:
         run = context.catalog.load("run")
         judge = partial(_judge, context, run, version)
         entry = approve_version(version, Ask(by, note, run), champions_of(context), judge)
@@ -77,16 +89,25 @@ def _in_shadow(
 
 
 @click.command()
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it goes on record.")
+@click.option("--reason", required=True, callback=_said, metavar="TEXT", help="Why; it goes on record.")
 @click.option(
-    "--to", "version", metavar="VERSION", help="Former champion. Default: the one before the present one."
+    "--to",
+    "version",
+    metavar="VERSION",
+    help="Former champion. Default, also if empty: the one before the present one.",
 )
-@BY
+@click.option(
+    "--by",
+    default=getpass.getuser,
+    callback=_said,
+    metavar="NAME",
+    help="Who acts. Default: the user's name.",
+)
 @ENVIRONMENT
-@click.pass_obj
-def rollback(metadata: ProjectMetadata, env: str | None, reason: str, version: str | None, by: str) -> None:
+@CONF_SOURCE
+def rollback(env: str | None, conf_source: str | None, reason: str, version: str | None, by: str) -> None:
     """Try a former champion out, and put the alias back on it."""
-    with opened_to_write(metadata.project_path, env) as context:
+    with opened_to_write(env, conf_source) as context:
         run = context.catalog.load("run")
         entry = roll_back(version, Ask(by, reason, run), champions_of(context))
     console().print(

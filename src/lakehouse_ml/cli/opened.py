@@ -44,17 +44,28 @@ def conf_of(project_path: Path, env: str | None) -> OmegaConfigLoader:
 
 
 @contextmanager
-def opened(project_path: Path, env: str | None) -> Iterator[tuple[KedroSession, KedroContext]]:
-    """A session of the environment with its context; what goes wrong is told in one sentence."""
-    session = KedroSession.create(project_path, env=env)
+def opened(
+    project_path: Path | None, env: str | None, conf_source: str | None = None
+) -> Iterator[tuple[KedroSession, KedroContext]]:
+    """A session of the environment with its context; what goes wrong is told in one sentence.
+
+    Args:
+        project_path: Root of the project; None: looked for from the working directory upwards, as a run does.
+        env: Name of the environment; None takes Kedro's default.
+        conf_source: Folder or archive of the configuration; None: the project's.
+    """
+    session = KedroSession.create(project_path, env=env, conf_source=conf_source)
     with session, told():
         yield session, session.load_context()
 
 
 @contextmanager
-def opened_to_write(project_path: Path, env: str | None) -> Iterator[KedroContext]:
-    """The context of an environment that no run is at work in, until the end."""
-    with opened(project_path, env) as (_, context), locked(context):
+def opened_to_write(env: str | None, conf_source: str | None) -> Iterator[KedroContext]:
+    """The context of an environment that no run is at work in, until the end.
+
+    No project is asked for: the installed package has none, and names its configuration.
+    """
+    with opened(None, env, conf_source) as (_, context), locked(context):
         yield context
 
 

@@ -54,7 +54,7 @@ def bundle_files(project: Project, cloud: str) -> Files:
     values = project.values
     if cloud not in values.clouds:
         raise BundleError(f"no cloud {cloud!r} in bundle.yml; there are {', '.join(sorted(values.clouds))}")
-    jobs = {name: job.pipelines for name, job in values.jobs.items()}
+    jobs = {name: job.pipelines for name, job in values.pipeline_jobs.items()}
     check_graph(project.pipelines, jobs, project.is_persisted, project.writes)
     parts = _resources(project)
     root = _root(project, values.clouds[cloud])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehouse_ml.deploy.graph import Pipelines, dependencies
-from lakehouse_ml.deploy.values import Job, Values, reference
+from lakehouse_ml.deploy.values import CommandJob, PipelineJob, Values, reference
 
 # Paths start where the file of the resource lies: deploy/<cloud>/resources.
 WHEEL = "../../../dist/*.whl"
@@ -19,17 +19,13 @@ Resource = dict[str, Any]
 def job_resource(values: Values, name: str, pipelines: Pipelines) -> Resource:
     """A job, but for who runs and manages it."""
     job = values.jobs[name]
-    tasks = [_pipeline_task(values, job, task, pipelines) for task in job.pipelines]
-    if job.then is not None:
-        tasks.append(_job_task(values, job, job.then, pipelines))
+    own = _of_command(values, job) if isinstance(job, CommandJob) else _of_pipelines(values, job, pipelines)
     return {
         "name": f"{values.name} {name}",
         "description": job.description,
         "max_concurrent_runs": 1,
         "queue": {"enabled": True},
-        **_start(job),
-        "parameters": [{"name": key, "default": given} for key, given in _parameters(values, job).items()],
-        "tasks": tasks,
+        **own,
         **_compute(values),
         "health": {
             "rules": [
@@ -42,7 +38,30 @@ def job_resource(values: Values, name: str, pipelines: Pipelines) -> Resource:
     }
 
 
-def _start(job: Job) -> Resource:
+def _of_pipelines(values: Values, job: PipelineJob, pipelines: Pipelines) -> Resource:
+    tasks = [_pipeline_task(values, job, task, pipelines) for task in job.pipelines]
+    if job.then is not None:
+        tasks.append(_job_task(values, job, job.then))
+    return {
+        **_start(job),
+        "parameters": _parameters({**values.parameters, **job.parameters}),
+        "tasks": tasks,
+    }
+
+
+def _of_command(values: Values, job: CommandJob) -> Resource:
+    # One argument each: a text may look like an option, and what is empty stays in its place.
+    options = [f"--{name}={_parameter(name)}" for name in job.parameters]
+    task = {
+        "task_key": job.command,
+        **_wheel_task(values, [job.command, *_where(values), *options]),
+        # A person asked once: a roll-back that is tried again goes back one champion more.
+        "max_retries": 0,
+    }
+    return {"parameters": _parameters(job.parameters), "tasks": [task]}
+
+
+def _start(job: PipelineJob) -> Resource:
     """Without a status of its own: the target's preset counts only where the job says nothing."""
     if job.arrivals is not None:
         return {"trigger": {"file_arrival": job.arrivals.model_dump()}}
@@ -51,40 +70,53 @@ def _start(job: Job) -> Resource:
     return {}
 
 
-def _parameters(values: Values, job: Job) -> Mapping[str, str]:
-    return {**values.parameters, **job.parameters}
+def _parameters(defaults: Mapping[str, str]) -> list[Resource]:
+    return [{"name": name, "default": default} for name, default in defaults.items()]
+
+
+def _parameter(name: str) -> str:
+    return "{{job.parameters." + name + "}}"
 
 
 def _given(values: Values) -> dict[str, str]:
     """What a task hands on, by name: the job's parameters."""
-    return {name: "{{job.parameters." + name + "}}" for name in values.parameters}
+    return {name: _parameter(name) for name in values.parameters}
 
 
-def _pipeline_task(values: Values, job: Job, task: str, pipelines: Pipelines) -> Resource:
+def _pipeline_task(values: Values, job: PipelineJob, task: str, pipelines: Pipelines) -> Resource:
     given = _given(values)
     if task in job.starts:
         given[f"{job.starts[task]}_job_id"] = _number(job.starts[task])
     return {
         "task_key": task,
         **_depends_on(pipelines, job, task),
+        **_wheel_task(values, [*_where(values), "--pipelines", task, "--params", _params(given)]),
+    }
+
+
+def _wheel_task(values: Values, arguments: list[str]) -> Resource:
+    """What a task calls, where, and within which limits."""
+    return {
         "python_wheel_task": {
             "package_name": values.package,
             "entry_point": values.entry_point,
-            "parameters": _arguments(values, task, given),
+            "parameters": arguments,
         },
         **_place(values),
         **values.task.model_dump(),
     }
 
 
-def _arguments(values: Values, task: str, given: Mapping[str, str]) -> list[str]:
-    params = ",".join(f"{name}={value}" for name, value in given.items())
+def _where(values: Values) -> list[str]:
     conf = CONF % values.package
-    where = ["--conf-source", conf, "--env", "${bundle.target}", "--platform", "${var.platform}"]
-    return [*where, "--pipelines", task, "--params", params]
+    return ["--conf-source", conf, "--env", "${bundle.target}", "--platform", "${var.platform}"]
 
 
-def _job_task(values: Values, job: Job, other: str, pipelines: Pipelines) -> Resource:
+def _params(given: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in given.items())
+
+
+def _job_task(values: Values, job: PipelineJob, other: str) -> Resource:
     """Another job as the last task, with the parameters of this one, so that both belong together."""
     return {
         "task_key": other,
@@ -97,7 +129,7 @@ def _number(job: str) -> str:
     return reference(f"resources.jobs.{job}.id")
 
 
-def _depends_on(pipelines: Pipelines, job: Job, task: str) -> Resource:
+def _depends_on(pipelines: Pipelines, job: PipelineJob, task: str) -> Resource:
     found = dependencies(pipelines, job.pipelines, task)
     return {"depends_on": [{"task_key": other} for other in found]} if found else {}
 

@@ -24,6 +24,8 @@ Privileges = tuple[Privilege, ...]
 
 LEDGER = "ops.promotion_ledger"
 MODELS = "ml"
+# Jobs that do what a person decided, and who may start them: whoever deploys manages every job.
+_LAST_WORD, _HAVE_IT = ("approve", "rollback"), ("modelops", "deploy")
 # Makes the other tables of ops; `kedro grants` then gives the ledger to promote, whoever made it.
 _MAKES_OPS = "daily"
 _EVERYONE = {"users", "account users"}
@@ -207,6 +209,8 @@ class Roles(_Frozen):
                 for job, level in row.jobs.items()
                 if level == "CAN_MANAGE"
             )
+        if shared and row.role not in _HAVE_IT:
+            yield from _deciding(row)
         if row.role != "promote" and (shared or not people):
             yield from _promoting(row)
 
@@ -231,6 +235,13 @@ def _writing(row: Row) -> Iterator[str]:
         writing = sorted({*privileges} & _WRITING)
         if writing:
             yield f"{', '.join(writing)} on {name}: people write in personal environments only"
+
+
+def _deciding(row: Row) -> Iterator[str]:
+    """Neither who trains nor who runs the rest has the last word."""
+    for job, level in row.jobs.items():
+        if job in _LAST_WORD and level != "CAN_VIEW":
+            yield f"{level} on job {job}: only {_HAVE_IT[0]} has the last word on who is champion"
 
 
 def _promoting(row: Row) -> Iterator[str]:

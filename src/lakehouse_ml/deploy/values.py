@@ -72,33 +72,51 @@ class Arrivals(_Frozen):
 
 
 class Job(_Frozen):
-    """A job: what it runs, when, and when it is slow.
+    """What every job says.
 
     Attributes:
         description: In one sentence.
-        pipelines: Registered pipelines, which become its tasks.
-        then: Job that its last task runs.
-        starts: Job by the pipeline that starts it through the jobs API; its number is given as ``<job>_job_id``.
-        parameters: Defaults that differ from those of all jobs.
-        arrivals: Starts it when files arrive.
-        cron: Starts it by the clock (Quartz, UTC).
+        parameters: Defaults by name.
         slow_after_seconds: A run that takes longer is told of.
     """
 
     description: str
+    parameters: Mapping[str, str] = {}
+    slow_after_seconds: int = Field(gt=0)
+
+
+class PipelineJob(Job):
+    """A job of pipelines: what it runs, and when; its parameters are those that differ from all such jobs'.
+
+    Attributes:
+        pipelines: Registered pipelines, which become its tasks.
+        then: Job that its last task runs.
+        starts: Job by the pipeline that starts it through the jobs API; its number is given as ``<job>_job_id``.
+        arrivals: Starts it when files arrive.
+        cron: Starts it by the clock (Quartz, UTC).
+    """
+
     pipelines: tuple[str, ...] = Field(min_length=1)
     then: str | None = None
     starts: Mapping[str, str] = {}
-    parameters: Mapping[str, str] = {}
     arrivals: Arrivals | None = None
     cron: str | None = None
-    slow_after_seconds: int = Field(gt=0)
 
     @model_validator(mode="after")
-    def _has_one_start(self) -> "Job":
+    def _has_one_start(self) -> "PipelineJob":
         if self.arrivals is not None and self.cron is not None:
             raise ValueError("a job starts by arrivals or by cron: the platform takes one of them")
         return self
+
+
+class CommandJob(Job):
+    """A job of one command, which a person starts; its parameters are the command's options.
+
+    Attributes:
+        command: Of the wheel's entry.
+    """
+
+    command: str
 
 
 class Volume(_Frozen):
@@ -145,7 +163,7 @@ class Values(_Frozen):
         clouds: By name.
         variables: Description of each variable that a deployment is given.
         targets: By environment.
-        parameters: Defaults of every job's parameters; all of them go to every task.
+        parameters: Defaults of every pipeline job's parameters; all of them go to every task.
         task: Limits of every task.
         jobs: By name.
         volumes: By ``<schema>.<volume>``.
@@ -165,18 +183,25 @@ class Values(_Frozen):
     targets: Mapping[str, Target]
     parameters: Mapping[str, str]
     task: Limits
-    jobs: Mapping[str, Job]
+    jobs: Mapping[str, PipelineJob | CommandJob]
     volumes: Mapping[str, Volume]
     registered_model_schema: str
     experiment: str
     no_run_alert: NoRunAlert
 
+    @property
+    def pipeline_jobs(self) -> dict[str, PipelineJob]:
+        """The jobs of pipelines, by name."""
+        return {name: job for name, job in self.jobs.items() if isinstance(job, PipelineJob)}
+
     @model_validator(mode="after")
     def _names_what_exists(self) -> "Values":
-        named = {job.then for job in self.jobs.values() if job.then is not None}
-        named |= {started for job in self.jobs.values() for started in job.starts.values()}
-        if named - set(self.jobs):
-            raise ValueError(f"jobs {sorted(named - set(self.jobs))}: are run or started, and are not there")
+        jobs = self.pipeline_jobs.values()
+        named = {job.then for job in jobs if job.then is not None}
+        named |= {started for job in jobs for started in job.starts.values()}
+        odd = sorted(named - set(self.pipeline_jobs))
+        if odd:
+            raise ValueError(f"jobs {odd}: are run or started by others, and are no jobs of pipelines")
         for name, cloud in self.clouds.items():
             if set(cloud.hosts) != set(self.targets):
                 raise ValueError(f"clouds.{name}.hosts: must name the targets, {', '.join(self.targets)}")
