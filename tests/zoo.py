@@ -27,6 +27,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from lakehouse_ml.champion import record
 from lakehouse_ml.lakehouse.contract import Column
+from lakehouse_ml.lakehouse.key_digest import digest_of_keys
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.evaluation.compare import compare
@@ -267,7 +268,12 @@ class Judge:
             incumbent=champion and Incumbent("1", self.digests["champion"], champion.trained_until),
             measurements=tuple(Measurement(**row) for row in table[list(MEASURED)].to_dict("records")),
             standing=Standing(2, "1", self.digests["champion"], HOLDOUT_START) if champion else Standing(),
-            declared=Declared(len(HOLDOUT), int(HOLDOUT["label"].sum()), HOLDOUT["predict_date"].nunique()),
+            declared=Declared(
+                len(HOLDOUT),
+                int(HOLDOUT["label"].sum()),
+                HOLDOUT["predict_date"].nunique(),
+                digest_of_keys(HOLDOUT["key"]),
+            ),
             probes=found,
             data=DATA,
             features=features_of(USE_CASE),

@@ -17,10 +17,20 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import EVALUATIONS
 from lakehouse_ml.ledger import LedgerConflictError, LedgerError
 from lakehouse_ml.pipelines.promotion import create_pipeline
-from lakehouse_ml.pipelines.promotion.evidence import Declared, Recorded, Trained, Tried
+from lakehouse_ml.pipelines.promotion.evidence import Recorded, Trained, Tried
 from lakehouse_ml.registry import Registry
 from ledger_builders import ledger_address, ledger_in
-from promotion_builders import AS_OF, DATA, FEATURES, HOLDOUT_START, candidates, measurements, probes, rules
+from promotion_builders import (
+    AS_OF,
+    DATA,
+    DECLARED,
+    FEATURES,
+    HOLDOUT_START,
+    candidates,
+    measurements,
+    probes,
+    rules,
+)
 from registry_builders import Stores, saved_model
 
 USE_CASE = SimpleNamespace(
@@ -93,7 +103,7 @@ class Stage:
             {
                 "ml_evaluations": MemoryDataset(self.evaluations(gain), copy_mode="assign"),
                 "tried_candidates": MemoryDataset(Tried(trained, {}, probes(trained), FEATURES)),
-                "table_records": MemoryDataset(Recorded(Declared(24_000, 5_000, 28), self.data)),
+                "table_records": MemoryDataset(Recorded(DECLARED, self.data)),
                 "run": MemoryDataset(self.run),
                 "params:promotion.rules": MemoryDataset(rules(**groups)),
                 "before_ml_champion": RegisteredModel(**{**self.address, **reached}, missing="none"),
