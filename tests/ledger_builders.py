@@ -8,7 +8,7 @@ from lakehouse_ml.champion import record
 from lakehouse_ml.datasets import PromotionLedger
 from lakehouse_ml.lakehouse.contract import by_table
 from lakehouse_ml.lakehouse.tables import TABLES
-from lakehouse_ml.ledger import Entry, Ledger, LedgerState, hash_of
+from lakehouse_ml.ledger import Entry, Ledger, LedgerConflictError, LedgerState, hash_of
 from lakehouse_ml.registry import LoggedModel
 from registry_builders import Stores
 
@@ -48,6 +48,23 @@ def chain(*entries: Entry) -> LedgerState:
     for one in entries:
         rows.append(one.chained(rows[-1] if rows else None, WALL))
     return LedgerState(tuple(rows))
+
+
+class RowsInMemory(Ledger):
+    """A ledger that ends with the test."""
+
+    def __init__(self) -> None:
+        self.rows: list[Entry] = []
+
+    def entries(self) -> list[Entry]:
+        return list(self.rows)
+
+    def append(self, entry: Entry, after: Entry | None) -> Entry:
+        placed = entry.chained(after, WALL)
+        if placed.sequence <= len(self.rows):
+            raise LedgerConflictError(f"row {placed.sequence} is taken")
+        self.rows.append(placed)
+        return placed
 
 
 def ledger_address(folder: Path) -> dict[str, str]:

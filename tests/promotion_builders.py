@@ -20,6 +20,7 @@ from lakehouse_ml.probe import Probe
 
 AS_OF = datetime(2013, 10, 1, tzinfo=UTC)
 HOLDOUT_START, HOLDOUT_END = date(2013, 9, 3), date(2013, 10, 1)
+KEYS = "e" * 64
 DIGESTS = {"baseline": "b" * 64, "challenger": "c" * 64, "champion": "a" * 64}
 METRICS = {
     "average_precision": 0.55,
@@ -74,6 +75,7 @@ DATA = DataRecord(
     open_alerts=(),
     newest=tuple((source, AS_OF) for source in ("movements", "timetable", "weather")),
 )
+DECLARED = Declared(24_000, 5_000, 28, KEYS)
 PROBE = Probe(inputs=FEATURES, size_mb=2.0, memory_mb=400.0, request_mb=0.1, latency_ms=50.0)
 
 
@@ -133,6 +135,7 @@ def measurement(
         compared_digest=DIGESTS.get(compared_to, ""),
         holdout_start=HOLDOUT_START,
         holdout_end=HOLDOUT_END,
+        keys_digest=KEYS,
     )
     return replace(known, **changes)
 
@@ -169,7 +172,7 @@ def first_evidence(**changes: Any) -> Evidence:
         incumbent=None,
         measurements=measurements(),
         standing=Standing(),
-        declared=Declared(24_000, 5_000, 28),
+        declared=DECLARED,
         probes=probes(trained),
         data=DATA,
         features=FEATURES,

@@ -341,6 +341,18 @@ EVIDENCES: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "same_rows",
         lambda: changed(later_evidence(), lambda m: m.role == "champion", rows=23_999),
     ),
+    "models on as many other rows": (
+        "same_rows",
+        lambda: changed(later_evidence(), lambda m: m.role == "champion", keys_digest="f" * 64),
+    ),
+    "as many rows as gold has, but others": (
+        "rows_as_declared",
+        lambda: changed(first_evidence(), lambda m: m.is_overall, keys_digest="f" * 64),
+    ),
+    "an evaluation that does not say which rows": (
+        "rows_as_declared",
+        lambda: changed(first_evidence(), lambda m: m.is_overall, keys_digest=None),
+    ),
     "few rows": ("enough_rows", declared_with(rows=999)),
     "few positives": ("enough_positives", declared_with(positives=199)),
     "few days": ("enough_days", declared_with(days=13)),

@@ -27,8 +27,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from lakehouse_ml.champion import record
 from lakehouse_ml.lakehouse.contract import Column
+from lakehouse_ml.lakehouse.key_digest import digest_of_keys
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.ledger import Entry, Ledger
 from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.evaluation.compare import compare
 from lakehouse_ml.pipelines.evaluation.measure import measure
@@ -51,7 +51,7 @@ from lakehouse_ml.probability_model import ProbabilityModel
 from lakehouse_ml.probe import Probe
 from lakehouse_ml.registry import LoggedModel, Registry
 from lakehouse_ml.use_case import Costs
-from ledger_builders import WALL, entry
+from ledger_builders import RowsInMemory, entry
 from promotion_builders import AS_OF, DATA, HOLDOUT_END, HOLDOUT_START, candidates, probes, rules
 
 FEATURES = ("carrier", "origin", "hour", "wind_kn")
@@ -268,7 +268,12 @@ class Judge:
             incumbent=champion and Incumbent("1", self.digests["champion"], champion.trained_until),
             measurements=tuple(Measurement(**row) for row in table[list(MEASURED)].to_dict("records")),
             standing=Standing(2, "1", self.digests["champion"], HOLDOUT_START) if champion else Standing(),
-            declared=Declared(len(HOLDOUT), int(HOLDOUT["label"].sum()), HOLDOUT["predict_date"].nunique()),
+            declared=Declared(
+                len(HOLDOUT),
+                int(HOLDOUT["label"].sum()),
+                HOLDOUT["predict_date"].nunique(),
+                digest_of_keys(HOLDOUT["key"]),
+            ),
             probes=found,
             data=DATA,
             features=features_of(USE_CASE),
@@ -300,21 +305,6 @@ class Judge:
     @property
     def golden_features(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for one in self.specimens.values() for name in one.features))
-
-
-class RowsInMemory(Ledger):
-    """A ledger that ends with the test."""
-
-    def __init__(self) -> None:
-        self.rows: list[Entry] = []
-
-    def entries(self) -> list[Entry]:
-        return list(self.rows)
-
-    def append(self, entry: Entry, after: Entry | None) -> Entry:
-        placed = entry.chained(after, WALL)
-        self.rows.append(placed)
-        return placed
 
 
 @dataclass

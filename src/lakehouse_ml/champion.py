@@ -6,6 +6,7 @@ was judged. Who only reads the champion writes nothing: until then either end of
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
@@ -31,6 +32,8 @@ from lakehouse_ml.registry import ModelReference, Registry
 # Two scores of one row by one model.
 SAME = 1e-9
 
+_log = logging.getLogger(__name__)
+
 
 def settle(ledger: Ledger, registry: Registry) -> LedgerState:
     """The ledger's state after a move that a killed run left half-way is done or given up; for movers alone.
@@ -39,8 +42,16 @@ def settle(ledger: Ledger, registry: Registry) -> LedgerState:
         LedgerError: The chain is broken, or another promotion is at work.
         RegistryError: The registry cannot be reached; the move waits for the next promotion.
     """
+    return _settled(ledger, registry)[0]
+
+
+def _settled(ledger: Ledger, registry: Registry) -> tuple[LedgerState, Entry | None]:
+    """See :func:`settle`; and the row that asked for the move, if one was left and is done now."""
     state = ledger.state()
-    return state if state.pending is None else _carry_out(state.pending, state, ledger, registry)
+    if state.pending is None:
+        return state, None
+    done = _carry_out(state.pending, state, ledger, registry)
+    return done, None if done.entries[-1].event == ABANDONED else state.pending
 
 
 def _carry_out(asked: Entry, state: LedgerState, ledger: Ledger, registry: Registry) -> LedgerState:
@@ -149,6 +160,8 @@ class Ask:
 def approve_version(version: str, ask: Ask, champions: Champions, judge: Callable[[Entry], str]) -> Entry:
     """Approve of exactly the evidence that the version was judged by, and make it champion.
 
+    An approval that a killed command left half-way is finished, and is the answer: it is not given twice.
+
     Args:
         version: Version that awaits its approval.
         ask: Who approves, and why.
@@ -160,7 +173,9 @@ def approve_version(version: str, ask: Ask, champions: Champions, judge: Callabl
         RegistryError: The version is not what was judged.
     """
     ledger, registry = champions.ledger, champions.registry
-    state = settle(ledger, registry)
+    state, done = _settled(ledger, registry)
+    if done is not None and done.event == APPROVED and done.champion_after == version:
+        return _finished(done)
     decided = _awaiting(version, state)
     if decided.champion_before != state.champion:
         raise LedgerError(
@@ -183,6 +198,15 @@ def approve_version(version: str, ask: Ask, champions: Champions, judge: Callabl
         champion_after=version,
     )
     return record(approval, state.head, ledger, registry)
+
+
+def _finished(asked: Entry) -> Entry:
+    _log.warning(
+        "row %d of ops.promotion_ledger (by %s) asked for this before and was left half-way: it is done now",
+        asked.sequence,
+        asked.actor,
+    )
+    return asked
 
 
 def _awaiting(version: str, state: LedgerState) -> Entry:
@@ -208,6 +232,9 @@ def current_challengers(ledger: Ledger) -> list[ModelReference]:
 def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     """Put the alias back on a former champion, after it was tried out.
 
+    A roll-back that a killed command left half-way is finished, and is the answer: the same command again does not lead
+    back by one more.
+
     Args:
         version: Former champion; None: the one before the present one.
         ask: Who asks, and why.
@@ -218,7 +245,9 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
         RegistryError: Its files were changed, or the registry cannot be reached.
     """
     ledger, registry = champions.ledger, champions.registry
-    state = settle(ledger, registry)
+    state, done = _settled(ledger, registry)
+    if done is not None and done.decision == "rolled_back" and version in (None, done.champion_after):
+        return _finished(done)
     target = version or state.former
     digest = None if target is None else state.digest_of(target)
     if target is None or digest is None:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from builders import labelled_frame
+from lakehouse_ml.lakehouse.key_digest import digest_of_keys
 from lakehouse_ml.lakehouse.tables import EVALUATIONS
 from lakehouse_ml.metrics import METRICS, is_higher_better
 from lakehouse_ml.model_files import model_digest
@@ -91,6 +92,14 @@ def evaluated(found, rows=ROWS):
 @pytest.fixture(scope="module")
 def evaluations():
     return evaluated(models())
+
+
+def test_every_model_says_on_which_rows_it_was_measured(evaluations):
+    whole = evaluations["slice"] == "all"
+    assert set(evaluations.loc[whole, "keys_digest"]) == {digest_of_keys(ROWS["key"])}
+    assert set(evaluations.loc[~whole, "keys_digest"]) == {None}
+    others = ROWS.assign(key=ROWS["key"] + "x")
+    assert set(evaluated(models(), others).loc[whole, "keys_digest"]) == {digest_of_keys(others["key"])}
 
 
 def value(evaluations, role, metric, compared_to="", slice_="all", slice_value="all"):

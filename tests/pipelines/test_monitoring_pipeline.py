@@ -28,6 +28,7 @@ from lakehouse_ml.pipelines.monitoring.report import ReportParams
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainParams
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
 from lakehouse_ml.pipelines.monitoring.summary import SummaryParams
+from lakehouse_ml.pipelines.monitoring.unscored import ScoringParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
 from lakehouse_ml.use_case import Costs
 from monitoring_builders import OWNERS, params
@@ -68,7 +69,7 @@ def use_case() -> Any:
 
 MODELS = {
     "windows": WindowParams, "profile": ProfileParams, "drift": DriftParams, "retrain": RetrainParams,
-    "invariants": InvariantParams, "outcomes": OutcomeParams,
+    "invariants": InvariantParams, "outcomes": OutcomeParams, "scoring": ScoringParams,
     "history": HistoryParams, "report": ReportParams, "summary": SummaryParams, "alerts": AlertParams,
 }  # fmt: skip
 

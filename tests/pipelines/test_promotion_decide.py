@@ -12,10 +12,11 @@ from lakehouse_ml.model_files import FACTS
 from lakehouse_ml.pipelines.promotion.artefact import ARTEFACT_RULES
 from lakehouse_ml.pipelines.promotion.data import DATA_RULES
 from lakehouse_ml.pipelines.promotion.decide import Decision, decide
-from lakehouse_ml.pipelines.promotion.evidence import Declared, Incumbent, Landed, Standing, fingerprint
+from lakehouse_ml.pipelines.promotion.evidence import Incumbent, Landed, Standing, fingerprint
 from lakehouse_ml.pipelines.promotion.rule_set import Limit, PromotionRules
 from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
 from promotion_builders import (
+    DECLARED,
     DIGESTS,
     HOLDOUT_END,
     HOLDOUT_START,
@@ -183,10 +184,21 @@ def test_measurements_of_an_earlier_training_of_the_run_do_not_disturb():
     assert decide(evidence, rules()).outcome == "promoted"
 
 
-@pytest.mark.parametrize("change", [{"rows": 23_999}, {"positives": 4_999}, {"days": 27}])
+@pytest.mark.parametrize(
+    "change", [{"rows": 23_999}, {"positives": 4_999}, {"days": 27}, {"keys_digest": "f" * 64}]
+)
 def test_models_measured_on_different_rows_are_refused(change):
     evidence = changed(later_evidence(), lambda m: m.role == "champion", **change)
     assert failed(decide(evidence, rules())) == {"same_rows", "rows_as_declared"}
+
+
+@pytest.mark.parametrize(("keys", "told"), [("f" * 64, "f" * 12), (None, "not on record")])
+def test_as_many_other_rows_than_gold_has_are_refused_also_where_all_models_had_them(keys, told):
+    decision = decide(changed(later_evidence(), lambda m: m.is_overall, keys_digest=keys), rules())
+    assert failed(decision) == {"rows_as_declared"}
+    assert f"[(24000, 5000, 28, '{told}')], in gold: (24000, 5000, 28, 'eeeeeeeeeeee')" in str(
+        decision.reasons
+    )
 
 
 def test_another_holdout_than_training_declared_is_refused():
@@ -203,7 +215,7 @@ def test_another_holdout_than_training_declared_is_refused():
     ],
 )
 def test_too_little_to_judge_by_is_refused(rule, change):
-    declared = replace(Declared(24_000, 5_000, 28), **change)
+    declared = replace(DECLARED, **change)
     evidence = changed(first_evidence(declared=declared), lambda m: m.is_overall, **change)
     assert failed(decide(evidence, rules())) == {rule}
 
@@ -314,7 +326,7 @@ def test_every_rule_has_one_verdict_under_its_own_name():
 
 
 def test_failed_rules_are_the_first_reasons_after_the_election():
-    few = changed(first_evidence(declared=Declared(10, 5_000, 28)), lambda m: m.is_overall, rows=10)
+    few = changed(first_evidence(declared=replace(DECLARED, rows=10)), lambda m: m.is_overall, rows=10)
     decision = decide(few, rules())
     assert decision.reasons[0].startswith("elected challenger: passed beats_baseline: 0.02 [0.016, 0.024]")
     assert decision.reasons[1].startswith("FAILED enough_rows: 10 (must be >= 1000)")

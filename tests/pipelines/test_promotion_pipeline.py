@@ -16,12 +16,25 @@ from lakehouse_ml.datasets.promotion_ledger import DeltaLedger
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import EVALUATIONS
 from lakehouse_ml.ledger import LedgerConflictError, LedgerError
+from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.promotion import create_pipeline
-from lakehouse_ml.pipelines.promotion.evidence import Declared, Recorded, Trained, Tried
+from lakehouse_ml.pipelines.promotion.evidence import Recorded, Trained, Tried
 from lakehouse_ml.registry import Registry
+from lakehouse_ml.trace.lineage import decision_on, trained_for
+from lakehouse_ml.version_copy import Target, copy_files, hand_over
 from ledger_builders import ledger_address, ledger_in
-from promotion_builders import AS_OF, DATA, FEATURES, HOLDOUT_START, candidates, measurements, probes, rules
-from registry_builders import Stores, saved_model
+from promotion_builders import (
+    AS_OF,
+    DATA,
+    DECLARED,
+    FEATURES,
+    HOLDOUT_START,
+    candidates,
+    measurements,
+    probes,
+    rules,
+)
+from registry_builders import Stores, make_stores, saved_model
 
 USE_CASE = SimpleNamespace(
     name="flights",
@@ -93,7 +106,7 @@ class Stage:
             {
                 "ml_evaluations": MemoryDataset(self.evaluations(gain), copy_mode="assign"),
                 "tried_candidates": MemoryDataset(Tried(trained, {}, probes(trained), FEATURES)),
-                "table_records": MemoryDataset(Recorded(Declared(24_000, 5_000, 28), self.data)),
+                "table_records": MemoryDataset(Recorded(DECLARED, self.data)),
                 "run": MemoryDataset(self.run),
                 "params:promotion.rules": MemoryDataset(rules(**groups)),
                 "before_ml_champion": RegisteredModel(**{**self.address, **reached}, missing="none"),
@@ -158,6 +171,19 @@ def stage(spark, stores):
     return Stage(spark, stores)
 
 
+class CopyStage(Stage):
+    """The promotion stage of another environment, over a version that was copied to it."""
+
+    def __init__(self, spark, stores: Stores, models: dict, handed_over: dict) -> None:
+        super().__init__(spark, stores)
+        self.models, self.handed_over, self.week = models, handed_over, 1
+        self.shift = timedelta(days=7)
+
+    @property
+    def candidates(self) -> dict:
+        return self.handed_over
+
+
 FIRST = [("decided", "promoted", "1", None, "1"), ("moved", "promoted", "1", None, "1")]
 
 
@@ -200,6 +226,44 @@ def test_deciding_the_same_again_says_so_and_the_version_carries_card_and_eviden
     assert f"| Digest | {stage.models['challenger'].digest} |" in card
     assert version.tags["evidence_hash"] == stage.entries[0].evidence_hash
     assert (version.tags["run_id"], version.tags["role"]) == ("run-1", "challenger")
+
+
+def test_a_version_of_another_environment_is_promoted_by_this_ones_gate_and_says_where_it_is_from(
+    stage, mlflow_template, tmp_path_factory, monkeypatch
+):
+    stage.train("first")
+    stage.promote()
+    monkeypatch.chdir(tmp_path_factory.mktemp("prod"))
+    stores = make_stores(mlflow_template, Path.cwd())
+    decision = decision_on("1", stage.champions.ledger.state())
+    run = Run("run-1", AS_OF + timedelta(days=7), {})
+    here = Target(stores.registry, run, {"gold.features": 9, "gold.labels": 8})
+    origin = "staging.ml.lateness version 1"
+    known = hand_over(trained_for(decision), origin, decision.model_digest, here)
+    copied = CopyStage(
+        stage.spark, stores, stage.models, copy_files(known, stage.stores.registry, stores.registry, "prod")
+    )
+    copied.promote()
+    assert (copied.events, copied.champion) == (FIRST, "1")
+    assert ledger_faults(copied.champions) == []
+    # The very files, which are this environment's own now.
+    alias = stores.registry.aliased()
+    assert alias.digest == decision.model_digest == model_digest(stores.registry.files(alias))
+    tags = stores.registry.tags("1")
+    row = copied.entries[0]
+    assert (tags["copied_from"], tags["evidence_hash"]) == (origin, row.evidence_hash)
+    assert tags["evidence_hash"] != stage.stores.registry.tags("1")["evidence_hash"]
+    # Its row says where it is from, what it was trained on there and what it was judged on here.
+    assert (row.as_of, row.holdout_start, row.holdout_end) == (
+        run.as_of,
+        date(2013, 9, 10),
+        date(2013, 10, 8),
+    )
+    trained = trained_for(row)
+    assert (trained["copied_from"], trained["copied_digest"]) == (origin, decision.model_digest)
+    assert trained["judged_versions"] == dict(here.versions)
+    assert row.input_versions == decision.input_versions
+    assert stage.events == FIRST
 
 
 def test_a_refused_first_model_leaves_no_champion_to_load(stage):

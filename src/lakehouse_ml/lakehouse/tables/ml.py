@@ -60,6 +60,7 @@ EVALUATIONS = Contract(
         number("days", "Days", "int", required=True),
         Column("holdout_start", "date", "First day of the holdout", unit="UTC"),
         Column("holdout_end", "date", "Day after the last day of the holdout", unit="UTC"),
+        text("keys_digest", "SHA-256 over the sorted keys of the rows; null: of a slice", required=False),
     ),
     owner="data science",
 )

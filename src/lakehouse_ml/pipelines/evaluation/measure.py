@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lakehouse_ml.lakehouse.key_digest import digest_of_keys
 from lakehouse_ml.metrics import METRICS, Floats, Scored, draw_days, number_days, resample
 from lakehouse_ml.pipelines.evaluation.models import Measured
 from lakehouse_ml.pipelines.evaluation.params import MeasureParams
@@ -24,11 +25,13 @@ class Group(NamedTuple):
         slice: ``all``, or the name of the slice.
         value: ``all``, or the group within the slice.
         rows: Positions of its rows.
+        keys_digest: Of their keys, see ``digest_of_keys``; None: only the whole holdout has one.
     """
 
     slice: str
     value: str
     rows: NDArray[np.int64]
+    keys_digest: str | None = None
 
 
 class Resampled(NamedTuple):
@@ -42,6 +45,7 @@ class Resampled(NamedTuple):
         rows: Rows of the group.
         positives: Positive rows of the group.
         days: Days of the group.
+        keys_digest: See :class:`Group`.
         values: The value on the rows as they are, then one per draw; NaN where undefined.
     """
 
@@ -52,6 +56,7 @@ class Resampled(NamedTuple):
     rows: int
     positives: int
     days: int
+    keys_digest: str | None
     values: Floats
 
 
@@ -94,7 +99,7 @@ def measure(
 def _resampled(role: str, rows: Scored, group: Group, draw: Callable[[int], Floats]) -> list[Resampled]:
     scored = replace(rows, day=number_days(rows.day))
     n_days = len(np.unique(rows.day))
-    times, counts = draw(n_days), (len(rows.label), int(rows.label.sum()), n_days)
+    times, counts = draw(n_days), (len(rows.label), int(rows.label.sum()), n_days, group.keys_digest)
     return [
         Resampled(role, group.slice, group.value, metric, *counts, resample(metric, scored, times))
         for metric in METRICS
@@ -103,7 +108,8 @@ def _resampled(role: str, rows: Scored, group: Group, draw: Callable[[int], Floa
 
 def groups(holdout_rows: pd.DataFrame, use_case: UseCase, rows_min: int) -> Iterator[Group]:
     """The whole holdout, then the groups of each slice that have enough rows; rows without a group are in none."""
-    yield Group(EVERYTHING, EVERYTHING, np.arange(len(holdout_rows)))
+    whole = digest_of_keys(holdout_rows["key"])
+    yield Group(EVERYTHING, EVERYTHING, np.arange(len(holdout_rows)), whole)
     for name, slice_ in use_case.slices.items():
         values = slice_(holdout_rows).reset_index(drop=True)
         for value, rows in values.groupby(values).indices.items():

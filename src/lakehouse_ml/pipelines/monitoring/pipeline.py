@@ -45,19 +45,23 @@ from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain, record_ret
 from lakehouse_ml.pipelines.monitoring.situation import read_past, take_situation
 from lakehouse_ml.pipelines.monitoring.summary import count_rows, newest_evaluation, summarise
 from lakehouse_ml.pipelines.monitoring.tables import report_tables
+from lakehouse_ml.pipelines.monitoring.unscored import due_days, unscored_alerts
 from lakehouse_ml.use_case import UseCase, bound
 
 PLOTS = ["monitoring_quality_plot", "monitoring_drift_plot", "monitoring_flow_plot", "monitoring_stages_plot"]
 
 # What rules found about data and model, before it is decided whether to retrain.
-FINDINGS = ["drift_findings", "quality_findings", "data_findings", "invariant_findings", "outcome_findings"]
+FINDINGS = [
+    *("drift_findings", "quality_findings", "data_findings"),
+    *("invariant_findings", "outcome_findings", "unscored_findings"),
+]
 
 
 def create_pipeline(use_case: UseCase) -> Pipeline:
     """Predictions, labels and gold in; drift, quality, alerts, a retrain decision and one page out."""
     parts = (
         *(_drift(), _quality(use_case), _histories()),
-        *(_invariants(use_case), _judgements(use_case)),
+        *(_invariants(use_case), _unscored(use_case), _judgements(use_case)),
         *(_retraining(use_case), _alerts(), _plots(), _pages(use_case)),
     )
     return Pipeline([node for part in parts for node in part])
@@ -129,6 +133,15 @@ def _invariants(use_case: UseCase) -> list[Node]:
         Node(score_breaches, [*scored, *limits], "score_breaches", name="score_breaches"),
         Node(broken, [*breaches, params], "invariant_findings", name="invariant_alerts"),
         Node(outcomes, [*awaited, "params:monitoring.outcomes"], "outcome_findings", name="outcome_alerts"),
+    ]
+
+
+def _unscored(use_case: UseCase) -> list[Node]:
+    known = [f"gold_{use_case.entities}", "ml_predictions", "watched_champion", "run"]
+    left = bound(unscored_alerts, owners=use_case.owners)
+    return [
+        Node(due_days, [*known, "params:monitoring.windows"], "due_days", name="due_days"),
+        Node(left, ["due_days", "params:monitoring.scoring"], "unscored_findings", name="unscored_alerts"),
     ]
 
 

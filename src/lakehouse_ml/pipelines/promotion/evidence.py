@@ -97,6 +97,7 @@ class Measurement:
     compared_digest: str
     holdout_start: date
     holdout_end: date
+    keys_digest: str | None
 
     @property
     def is_overall(self) -> bool:
@@ -134,11 +135,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Declared:
-    """The labelled rows of the holdout, counted in gold as it was when training read it."""
+    """The labelled rows of the holdout, counted in gold as it was when training read it; and which, by their keys."""
 
     rows: int
     positives: int
     days: int
+    keys_digest: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from lakehouse_ml.lakehouse.key_digest import key_digest
 from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.promotion.evidence import DataRecord, Declared, Landed, Recorded
@@ -15,7 +16,7 @@ from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 
 
 def declare_rows(candidates: dict[str, Any], entities: DataFrame, labels: DataFrame, label: str) -> Declared:
-    """How many labelled rows the holdout has, counted without the evaluation's help.
+    """How many labelled rows the holdout has, and which, found out without the evaluation's help.
 
     Args:
         candidates: ``ml_candidates``: which days, and what was known by then.
@@ -36,7 +37,12 @@ def declare_rows(candidates: dict[str, Any], entities: DataFrame, labels: DataFr
     )
     counts = (
         asked.join(answers.where(F.col(label).isNotNull()), "key")
-        .agg(F.count_distinct("key"), F.count_if(F.col(label)), F.count_distinct("predict_date"))
+        .agg(
+            F.count_distinct("key"),
+            F.count_if(F.col(label)),
+            F.count_distinct("predict_date"),
+            key_digest(F.col("key")),
+        )
         .collect()[0]
     )
     return Declared(*counts)

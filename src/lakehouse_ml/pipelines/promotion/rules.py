@@ -88,22 +88,31 @@ def numbers(evidence: Evidence, role: str, metric: str, compared_to: str = "") -
 
 
 def same_rows(evidence: Evidence, rules: PromotionRules) -> Verdict:
-    """All models were measured on the same rows, of the holdout that training left untouched."""
+    """All models were measured on the same rows, by their keys, of the holdout that training left untouched."""
     declared = (evidence.trained.holdout_start, evidence.trained.holdout_end)
-    shapes = {(m.rows, m.positives, m.days) for m in evidence.overall}
+    shapes = {(m.rows, m.positives, m.days, m.keys_digest) for m in evidence.overall}
     holdouts = {(m.holdout_start, m.holdout_end) for m in evidence.overall}
     passed = len(shapes) == 1 and holdouts == {declared}
-    counts = sorted(f"{rows} rows, {positives} positives, {days} days" for rows, positives, days in shapes)
+    counts = sorted(
+        f"{rows} rows, {positives} positives, {days} days, keys {_short(keys)}"
+        for rows, positives, days, keys in shapes
+    )
     days = sorted(f"{start} to {end}" for start, end in holdouts)
     return Verdict("same_rows", passed, f"{counts} on {days}, declared {declared[0]} to {declared[1]}")
 
 
+def _short(digest: str | None) -> str:
+    return "not on record" if digest is None else digest[:12]
+
+
 def rows_as_declared(evidence: Evidence, rules: PromotionRules) -> Verdict:
-    """The evaluated rows are all those of the holdout, and each once, by the count of the tables themselves."""
-    declared = (evidence.declared.rows, evidence.declared.positives, evidence.declared.days)
-    evaluated = sorted({(m.rows, m.positives, m.days) for m in evidence.overall})
-    found = f"evaluated (rows, positives, days): {evaluated}, in gold: {declared}"
-    return Verdict("rows_as_declared", evaluated == [declared], found)
+    """The evaluated rows are all those of the holdout, and each once, by what the tables themselves say."""
+    known = evidence.declared
+    declared = (known.rows, known.positives, known.days, known.keys_digest)
+    evaluated = {(m.rows, m.positives, m.days, m.keys_digest) for m in evidence.overall}
+    told = sorted((*counts, _short(keys)) for *counts, keys in evaluated)
+    found = f"evaluated (rows, positives, days, keys): {told}, in gold: {(*declared[:3], _short(known.keys_digest))}"
+    return Verdict("rows_as_declared", evaluated == {declared}, found)
 
 
 def enough_rows(evidence: Evidence, rules: PromotionRules) -> Verdict:
