@@ -10,11 +10,12 @@ from kedro.runner import SequentialRunner
 from kedro_datasets.partitions import PartitionedDataset
 from kedro_datasets.text import TextDataset
 
-from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults, roll_back
+from lakehouse_ml.champion import Champions, ledger_faults
 from lakehouse_ml.datasets import ModelRegistry, PromotionLedger, RegisteredModel
 from lakehouse_ml.datasets.promotion_ledger import DeltaLedger
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import EVALUATIONS
+from lakehouse_ml.last_word import Ask, approve_version, roll_back
 from lakehouse_ml.ledger import LedgerConflictError, LedgerError
 from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.promotion import create_pipeline

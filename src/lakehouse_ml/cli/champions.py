@@ -11,12 +11,13 @@ from kedro.framework.startup import ProjectMetadata
 from rich.box import SIMPLE
 from rich.table import Table
 
-from lakehouse_ml.champion import Ask, Champions, approve_version, ledger_faults, roll_back
+from lakehouse_ml.champion import Champions, ledger_faults
 from lakehouse_ml.cli.opened import conf_of, locked, opened, opened_to_write, told
 from lakehouse_ml.deploy.roles import Roles
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.last_word import Ask, approve_version, roll_back
 from lakehouse_ml.ledger import Entry, LedgerError
 from lakehouse_ml.pipelines.promotion.approval import refuse_outdated
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse_ml import champion
-from lakehouse_ml.champion import Ask, Champions, current_champion, ledger_faults, record, settle
+from lakehouse_ml import last_word
+from lakehouse_ml.champion import Champions, current_champion, ledger_faults, record, settle
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.last_word import Ask
 from lakehouse_ml.ledger import Entry, Ledger, hash_of
 from lakehouse_ml.probe import Probe
 from lakehouse_ml.registry import DIGEST_TAG, LoggedModel, Registry
@@ -128,11 +129,11 @@ class Command:
 
 
 def approve(champions: Champions) -> Entry:
-    return champion.approve_version("3", ASK, champions, lambda _: "no shadow was asked for")
+    return last_word.approve_version("3", ASK, champions, lambda _: "no shadow was asked for")
 
 
 def roll_back(version: str | None, champions: Champions) -> Entry:
-    return champion.roll_back(version, ASK, champions)
+    return last_word.roll_back(version, ASK, champions)
 
 
 APPROVED = [(event, "awaiting_approval", "2", "3") for event in ("approved", "moved")]
@@ -163,7 +164,7 @@ def command(commands: dict[str, Command], request: pytest.FixtureRequest) -> Com
 def probed() -> Any:
     """A model is tried out for real in the tests of promotion: it takes seconds, and writes nothing."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(champion, "probe", lambda *_: Probe())
+        patched.setattr(last_word, "probe", lambda *_: Probe())
         yield
 
 
