@@ -14,11 +14,13 @@ from kedro.runner import SequentialRunner
 
 from lakehouse_ml.hooks import EventLogHooks, event_log
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.findings import owner_of
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams, recent_stages
 from ledger_builders import entry
 
 SESSION = "2026-01-05T06.00.13.000Z"
 AS_OF = datetime(2013, 1, 5, tzinfo=UTC)
+RESTRICTED, SECRET = "N14228", "https://hooks.example.org/T0/B0/planted"
 
 
 def mark(progress):
@@ -34,7 +36,11 @@ def count(numbers):
 
 
 def refuse(numbers):
-    raise ValueError(f"numbers: too few, are {len(numbers)}")
+    owner_of({}, "numbers")
+
+
+def quote(numbers):
+    raise ValueError(f"no aircraft {RESTRICTED} at {SECRET}")
 
 
 def interrupt(numbers):
@@ -113,7 +119,7 @@ def test_a_run_is_on_record_once_with_what_each_node_took_and_committed(stage):
 
 
 def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(stage):
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="nobody answers"):
         stage.run(MARK, REFUSE)
     events = {event["message"]: event for event in stage.events()}
     assert set(events) == {"mark finished", "verify failed", "run failed"}
@@ -122,8 +128,16 @@ def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(
     assert failed["details"] == {
         "pipelines": ["daily"],
         "error": "ValueError",
-        "text": "numbers: too few, are 2",
+        "text": "owners: nobody answers for 'numbers'; name one in the use case's owners, has {}",
     }
+
+
+def test_what_an_error_quotes_of_the_data_or_of_a_secret_is_in_no_event(stage):
+    with pytest.raises(ValueError, match=RESTRICTED):
+        stage.run(Node(quote, "numbers", "verdict", name="verify", tags="second"))
+    failed, run = stage.events()
+    assert (failed["message"], run["details"]["error"]) == ("verify failed", "ValueError")
+    assert not [word for word in (RESTRICTED, SECRET) if word in repr((failed, run))]
 
 
 def test_a_run_that_was_interrupted_is_on_record_at_the_latest_when_the_next_one_begins(stage):
@@ -181,7 +195,7 @@ def test_the_tasks_of_a_job_are_one_run_on_the_page_also_one_that_failed(stage):
     job = {"run_id": "550315892394120"}
     stage.run(Node(lambda numbers: opened, "numbers", "run", name="open", tags="first"), **job)
     stage.run(Node(follow, ["run", "numbers"], "when", name="follow", tags="second"), **job)
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="nobody answers"):
         stage.run(REFUSE, **job)
     assert {event["origin"]["run_id"] for event in stage.events()} == {"550315892394120"}
     found = recent_stages(stage.project.table("ops.event_log"), HistoryParams(days=7, decisions=1, runs=1))

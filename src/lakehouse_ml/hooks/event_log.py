@@ -20,6 +20,7 @@ from kedro.pipeline.node import Node
 
 from lakehouse_ml.datasets import DeltaTable, PromotionLedger, RunLog
 from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.hooks.own_words import kinds, own_words
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class EventLogHooks:
             return
         self._close()
         with _as_far_as_there_is_spark("failure"):
-            self._write("ERROR", "run failed", error=type(error).__name__, text=str(error)[:2000])
+            self._write("ERROR", "run failed", error=kinds(error), text=own_words(error)[:2000])
 
     def _interrupted(self) -> None:
         """Write the log of a run that neither succeeded nor failed, if there is one: its newest node was at work."""

@@ -76,7 +76,9 @@ EVENT_LOG = Contract(
         text("message", "What happened, in words"),
         Column("level", "string", "Severity", rule="level IN ('INFO', 'WARN', 'ERROR', 'METRICS')"),
         text("event_type", "run_progress, flow_progress, dataset_saved"),
-        text("details", "JSON: durations in seconds, expectations, error"),
+        text(
+            "details", "JSON: durations in seconds, commits; error by type, in the words of this package only"
+        ),
     ),
     owner="platform",
 )
