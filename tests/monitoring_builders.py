@@ -161,8 +161,8 @@ def file_row(source: str, day: date, lines: int, quarantined: int, **changes: An
     """One source's day."""
     return {
         "source": source, "day": day, "newest": pd.Timestamp(day) + pd.Timedelta(days=1), "files": 1, "unreadable": 0,
-        "lines": lines, "accepted": lines - quarantined, "duplicates": 0, "quarantined": quarantined, "warnings": {},
-        **changes,
+        "misnamed": [], "lines": lines, "accepted": lines - quarantined, "duplicates": 0, "quarantined": quarantined,
+        "warnings": {}, **changes,
     }  # fmt: skip
 
 

@@ -35,6 +35,16 @@ def test_files_that_are_still_written_and_those_beside_the_sources_are_passed_ov
     assert listing.load() == []
 
 
+def test_a_folder_among_the_files_is_listed_as_one_that_is_not_taken(listing, tmp_path):
+    land(tmp_path, "weather/2013-01-01.jsonl.gz", b"1234")
+    land(tmp_path, "weather/old/2012-12-31.jsonl.gz")
+    land(tmp_path, "weather/.staging/2013-01-02.jsonl.gz")
+    assert [(file.file, file.size_bytes, file.is_named) for file in listing.load()] == [
+        ("weather/2013-01-01.jsonl.gz", 4, True),
+        ("weather/old/", 0, False),
+    ]
+
+
 def test_a_file_that_no_stream_takes_is_named_in_the_log(listing, tmp_path, caplog):
     land(tmp_path, "weather/_2013-01-01.jsonl.gz")
     land(tmp_path, "weather/2013-01-02.jsonl.gz")

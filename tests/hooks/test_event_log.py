@@ -1,5 +1,10 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
@@ -7,13 +12,15 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
-from lakehouse_ml.hooks import EventLogHooks
+from lakehouse_ml.hooks import EventLogHooks, event_log
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.monitoring.findings import owner_of
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams, recent_stages
 from ledger_builders import entry
 
 SESSION = "2026-01-05T06.00.13.000Z"
 AS_OF = datetime(2013, 1, 5, tzinfo=UTC)
+RESTRICTED, SECRET = "N14228", "https://hooks.example.org/T0/B0/planted"
 
 
 def mark(progress):
@@ -29,37 +36,51 @@ def count(numbers):
 
 
 def refuse(numbers):
-    raise ValueError(f"numbers: too few, are {len(numbers)}")
+    owner_of({}, "numbers")
+
+
+def quote(numbers):
+    raise ValueError(f"no aircraft {RESTRICTED} at {SECRET}")
+
+
+def interrupt(numbers):
+    os.kill(os.getpid(), signal.SIGINT)
+    return len(numbers)
 
 
 def follow(run, numbers):
     return run.as_of
 
 
+def play(hooks: EventLogHooks, catalog: DataCatalog, *nodes: Node) -> None:
+    """Nodes run with their hooks as a session does."""
+    pipeline, manager = Pipeline(nodes), _create_hook_manager()
+    manager.register(hooks)
+    run = {
+        "run_params": {"env": "test", "pipeline_names": ["daily"], "run_id": SESSION},
+        "pipeline": pipeline,
+        "catalog": catalog,
+    }
+    manager.hook.before_pipeline_run(**run)
+    try:
+        SequentialRunner().run(pipeline, catalog, manager)
+    except Exception as error:
+        manager.hook.on_pipeline_error(error=error, **run)
+        raise
+    manager.hook.after_pipeline_run(run_result={}, **run)
+
+
 class Stage:
-    """Pipelines run with their hooks as a session does."""
+    """Nodes over the project's own catalog, all with the hooks of one process."""
 
     def __init__(self, project) -> None:
         self.project = project
+        self.hooks = EventLogHooks()
 
     def run(self, *nodes: Node, **params: str) -> None:
-        pipeline = Pipeline(nodes)
         catalog = self.project.catalog(params=params)
         catalog["numbers"] = MemoryDataset([1, 2])
-        manager = _create_hook_manager()
-        manager.register(EventLogHooks())
-        run = {
-            "run_params": {"env": "test", "pipeline_names": ["daily"], "run_id": SESSION},
-            "pipeline": pipeline,
-            "catalog": catalog,
-        }
-        manager.hook.before_pipeline_run(**run)
-        try:
-            SequentialRunner().run(pipeline, catalog, manager)
-        except ValueError as error:
-            manager.hook.on_pipeline_error(error=error, **run)
-            raise
-        manager.hook.after_pipeline_run(run_result={}, **run)
+        play(self.hooks, catalog, *nodes)
 
     def events(self) -> list[dict]:
         rows = self.project.table("ops.event_log").orderBy("timestamp", "sequence").collect()
@@ -73,6 +94,7 @@ def stage(project) -> Stage:
 
 MARK = Node(mark, "before_ops_progress", "progress_of_test", name="mark", tags="first")
 COUNT = Node(count, "numbers", "verdict", name="verify", tags="second")
+INTERRUPT = Node(interrupt, "numbers", "verdict", name="verify", tags="second")
 REFUSE = Node(refuse, "numbers", "verdict", name="verify", tags="second")
 
 
@@ -97,7 +119,7 @@ def test_a_run_is_on_record_once_with_what_each_node_took_and_committed(stage):
 
 
 def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(stage):
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="nobody answers"):
         stage.run(MARK, REFUSE)
     events = {event["message"]: event for event in stage.events()}
     assert set(events) == {"mark finished", "verify failed", "run failed"}
@@ -106,8 +128,66 @@ def test_a_run_that_fails_is_on_record_with_its_reason_and_the_node_that_failed(
     assert failed["details"] == {
         "pipelines": ["daily"],
         "error": "ValueError",
-        "text": "numbers: too few, are 2",
+        "text": "owners: nobody answers for 'numbers'; name one in the use case's owners, has {}",
     }
+
+
+def test_what_an_error_quotes_of_the_data_or_of_a_secret_is_in_no_event(stage):
+    with pytest.raises(ValueError, match=RESTRICTED):
+        stage.run(Node(quote, "numbers", "verdict", name="verify", tags="second"))
+    failed, run = stage.events()
+    assert (failed["message"], run["details"]["error"]) == ("verify failed", "ValueError")
+    assert not [word for word in (RESTRICTED, SECRET) if word in repr((failed, run))]
+
+
+def test_a_run_that_was_interrupted_is_on_record_at_the_latest_when_the_next_one_begins(stage):
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(MARK, INTERRUPT)
+    stage.run(COUNT)
+    first, second, third, *rest = stage.events()
+    assert [event["message"] for event in (first, second, third)] == [
+        "mark finished",
+        "verify interrupted",
+        "run interrupted",
+    ]
+    assert (third["level"], third["details"]) == ("WARN", {"pipelines": ["daily"]})
+    assert [event["message"] for event in rest] == ["verify finished", "run finished"]
+
+
+class Printed(MemoryDataset):
+    """Tells what is saved to it."""
+
+    def save(self, data) -> None:
+        sys.stdout.write("".join(f"{row[4]}\n" for row in data))
+
+
+class Rows:
+    """Stands for a session, of which an interrupted process needs a frame only."""
+
+    @staticmethod
+    def createDataFrame(rows, schema):
+        return rows
+
+
+def interrupted_process() -> None:
+    """What a process does that Ctrl-C ends."""
+    event_log.get_spark = Rows
+    play(EventLogHooks(), DataCatalog({"numbers": MemoryDataset([1]), "ops_event_log": Printed()}), INTERRUPT)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_interrupted_leaves_its_runs_record():
+    here = Path(__file__)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), *sys.path])}
+    ended = subprocess.run(
+        [sys.executable, "-c", f"from {here.stem} import *; interrupted_process()"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stdout.splitlines() == ["verify interrupted", "run interrupted"]
 
 
 def test_the_tasks_of_a_job_are_one_run_on_the_page_also_one_that_failed(stage):
@@ -115,7 +195,7 @@ def test_the_tasks_of_a_job_are_one_run_on_the_page_also_one_that_failed(stage):
     job = {"run_id": "550315892394120"}
     stage.run(Node(lambda numbers: opened, "numbers", "run", name="open", tags="first"), **job)
     stage.run(Node(follow, ["run", "numbers"], "when", name="follow", tags="second"), **job)
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="nobody answers"):
         stage.run(REFUSE, **job)
     assert {event["origin"]["run_id"] for event in stage.events()} == {"550315892394120"}
     found = recent_stages(stage.project.table("ops.event_log"), HistoryParams(days=7, decisions=1, runs=1))
@@ -169,5 +249,5 @@ def test_what_cannot_be_recorded_does_not_hide_why_the_run_failed(error, monkeyp
     monkeypatch.setattr("lakehouse_ml.hooks.event_log.get_spark", no_session)
     hooks = EventLogHooks()
     hooks.before_pipeline_run({"env": "test", "run_id": SESSION}, DataCatalog())
-    hooks.on_pipeline_error(error, {"pipeline_names": ["daily"]})
+    hooks.on_pipeline_error(error)
     assert "ops.event_log has no record of this failure: ConnectionRefusedError" in caplog.text

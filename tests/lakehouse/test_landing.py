@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse_ml.lakehouse.landing import LandingError, _unzip, landed_file, unzipped_lines
+from lakehouse_ml.lakehouse.landing import LandingError, _unzip, landed_file, landed_files, unzipped_lines
 
 
 def test_a_day_file_covers_its_utc_day():
@@ -45,6 +45,31 @@ def test_a_name_without_a_period_is_refused_by_name_with_the_form_it_needs(name)
         landed_file("weather", name, 7)
     assert f"weather/{name}: " in str(refused.value)
     assert "2013-09-30.jsonl.gz" in str(refused.value)
+
+
+def test_a_misnamed_file_is_listed_with_the_period_of_the_newest_file_beside_it():
+    listed = landed_files(
+        [
+            ("planes", "2013-01-09.jsonl.gz", 1),
+            ("weather", "2013-01-01.jsonl.gz", 1),
+            ("weather", "2013-01-02T05.jsonl.gz", 2),
+            ("weather", "notes.txt", 3),
+            ("requests", "notes.txt", 4),
+        ]
+    )
+    assert [(file.file, file.size_bytes, file.is_named) for file in listed[2:]] == [
+        ("weather/2013-01-02T05.jsonl.gz", 2, True),
+        ("weather/notes.txt", 3, False),
+        ("requests/notes.txt", 4, False),
+    ]
+    assert [file.period_end for file in listed[3:]] == [listed[2].period_end, listed[0].period_end]
+    assert (listed[3].source, listed[4].source) == ("weather", "requests")
+
+
+def test_a_listing_without_any_period_is_refused_by_name():
+    assert landed_files([]) == []
+    with pytest.raises(LandingError, match=r"weather/notes\.txt: a landing file is named"):
+        landed_files([("weather", "notes.txt", 3)])
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
@@ -100,17 +125,23 @@ def test_files_of_several_members_are_read_whole():
     assert unzipped_lines(gzip.compress(b"a\n") + gzip.compress(b"b\n")) == [(1, "a"), (2, "b")]
 
 
+def unzipped(source: str, *paths: str) -> pd.DataFrame:
+    batch = pd.DataFrame({"path": paths, "content": gzip.compress(b"a\nb\n")})
+    none = pd.DataFrame({"line": [], "_file": [], "_line_no": []})
+    return pd.concat([none, *_unzip(iter([batch]), source)], ignore_index=True)
+
+
 def test_rows_carry_source_and_name_of_their_file():
-    batch = pd.DataFrame(
-        {
-            "path": [
-                "file:/data/dev/weather/2013-01-01.jsonl.gz",
-                "dbfs:/Volumes/x/planes/2013-01-02.jsonl.gz",
-            ],
-            "content": [gzip.compress(b"a\nb\n"), b""],
-        }
-    )
-    rows = pd.concat(_unzip(iter([batch])), ignore_index=True)
-    assert rows["_file"].tolist() == ["weather/2013-01-01.jsonl.gz"] * 2 + ["planes/2013-01-02.jsonl.gz"]
-    assert rows["_line_no"].tolist() == [1, 2, 0]
-    assert rows["line"].tolist() == ["a", "b", None]
+    for root in ("file:/data/dev", "dbfs:/Volumes/x"):
+        rows = unzipped(
+            "weather", f"{root}/weather/2013-01-01.jsonl.gz", f"{root}/weather/2013-01-02.jsonl.gz"
+        )
+        names = [f"weather/2013-01-0{day}.jsonl.gz" for day in (1, 1, 2, 2)]
+        assert rows["_file"].tolist() == names
+        assert rows["_line_no"].tolist() == [1, 2, 1, 2]
+        assert rows["line"].tolist() == ["a", "b", "a", "b"]
+
+
+def test_nothing_is_taken_of_what_is_listed_as_misnamed():
+    names = ("newest.jsonl.gz", "2013-02-30.jsonl.gz", "old/2013-01-01.jsonl.gz", "day=1/2013-01-01.jsonl.gz")
+    assert unzipped("weather", *(f"file:/dev/weather/{name}" for name in names)).empty

@@ -21,6 +21,7 @@ from project_builders import Project, records_of_the_year
 SOURCES = ("movements", "weather", "airlines")
 LAST = pd.Timestamp("2013-01-03", tz="UTC")
 EVERYTHING = "2013-01-12"
+LAST_OF_AIRLINES = pd.Timestamp("2013-01-02").to_pydatetime()
 # Both sources' first day arrives after their second.
 MESS = Mess(0, Rates(0.02, 0.02, 0.02, 0.02, 0.03, 0.03, 0.04, late_file=0.5, odd_file_days=2))
 DATA = ("bronze", "silver", "quarantine")
@@ -283,7 +284,38 @@ def test_a_missing_source_and_a_folder_of_no_source_are_named(spark, tmp_path):
         project.run(ingestion)
 
 
-def test_a_file_whose_name_tells_no_period_is_named(airlines):
+def test_a_name_that_tells_no_period_is_on_record_and_its_good_neighbours_are_taken(airlines):
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    airlines.land("airlines/newest.jsonl.gz", airline("BB"))
+    airlines.land("airlines/2013-02-30.jsonl.gz")
+    half_written = airlines.land_bytes("airlines/2013-01-02.jsonl.gz.part", b"half")
+    airlines.land("airlines/day=1/2013-01-03.jsonl.gz", airline("CC"))
+    airlines.run(ingestion)
+    columns = ("file", "period_end", "lines", "quarantined", "status")
+    log = airlines.rows("ops.ingestion_log", *columns)
+    sound = ("airlines/2013-01-01.jsonl.gz", LAST_OF_AIRLINES, 1, 0, "ok")
+    odd = ("2013-01-02.jsonl.gz.part", "2013-02-30.jsonl.gz", "day=1/", "newest.jsonl.gz")
+    assert log == [sound, *((f"airlines/{name}", LAST_OF_AIRLINES, 0, 0, "misnamed") for name in odd)]
+    assert airlines.rows("silver.airlines", "carrier") == [("AA",)]
+
+    half_written.write_bytes(b"grown since")
+    airlines.landing.joinpath("airlines/newest.jsonl.gz").rename(
+        airlines.landing / "airlines/2013-01-02.jsonl.gz"
+    )
+    airlines.run(ingestion)
+    assert len(airlines.rows("ops.ingestion_log")) == len(log) + 1
+    assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
+
+
+def test_a_source_that_landed_nothing_but_misnamed_files_never_landed(spark, tmp_path):
+    project = Project(tmp_path, use_case_of("airlines", "planes"))
+    project.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    project.land_bytes("planes/notes.txt", b"ask Mara")
+    with pytest.raises(LandingError, match=r"No file landed of: planes\. Landed are: airlines\. "):
+        project.run(ingestion)
+
+
+def test_where_no_name_tells_a_period_the_run_stops_and_names_one(airlines):
     airlines.land("airlines/newest.jsonl.gz", airline("AA"))
     with pytest.raises(DatasetError, match=r"airlines/newest\.jsonl\.gz: a landing file is named"):
         airlines.run(ingestion)

@@ -181,6 +181,16 @@ def test_a_file_rejected_as_a_whole_is_critical() -> None:
     assert (found.rule, found.severity) == ("unreadable_file", "critical")
 
 
+def test_a_misnamed_file_is_told_by_its_name_once_and_holds_no_model_back() -> None:
+    odd = file_row("weather", date(2013, 9, 29), 0, 0, misnamed=["weather/notes.txt", "weather/old/"])
+    (found,) = found_in(pd.concat([file_history(), pd.DataFrame([odd])]))
+    assert (found.rule, found.severity, found.subject) == ("misnamed_file", "warning", "weather")
+    assert found.reason.startswith("weather/notes.txt, weather/old/: not taken, ")
+    assert found.about != "data", "neither training nor promotion may wait for it"
+    long_ago = file_row("weather", AS_OF.date() - timedelta(days=20), 0, 0, misnamed=["weather/notes.txt"])
+    assert not found_in(pd.concat([file_history(), pd.DataFrame([long_ago])]))
+
+
 def test_fields_that_no_contract_knows_warn_once_a_source_and_hold_no_model_back() -> None:
     def warned(day: int, **warnings: int) -> pd.DataFrame:
         named = {name.replace("_", "_field:", 1): lines for name, lines in warnings.items()}

@@ -293,6 +293,8 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_a_later_nor_a_repeated
             logged("weather/d", day, lines=0, accepted=0, warnings={"unknown_field:gust": 1, "odd": 4}),
             logged("weather/b", day, lines=1, accepted=0, quarantined=1, status="unreadable"),
             logged("weather/c", day + timedelta(days=1), lines=0, accepted=0, status="empty"),
+            logged("weather/notes.txt", day, lines=0, accepted=0, status="misnamed"),
+            logged("weather/day=1/", day, lines=0, accepted=0, status="misnamed"),
             logged("weather/d", day + timedelta(days=1), accepted=0, duplicates=100),
             logged("requests/a", date(2026, 3, 1), accepted=10),
         ),
@@ -300,8 +302,10 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_a_later_nor_a_repeated
     )
     first, second = files.to_dict("records")
     assert (first["lines"], first["accepted"], first["quarantined"], first["files"], first["unreadable"]) == (
-        101, 100, 1, 3, 1,
+        101, 100, 1, 5, 1,
     )  # fmt: skip
+    assert list(first["misnamed"]) == ["weather/day=1/", "weather/notes.txt"]
+    assert list(second["misnamed"]) == []
     assert first["warnings"] == {"unknown_field:gust": 3, "odd": 4}
     assert second["warnings"] == {}
     assert first["newest"] == pd.Timestamp(2013, 2, 19)

@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset, DatasetError
 from pyspark.sql import DataFrame
 
 from lakehouse_ml.datasets.session import get_spark
-from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, landed_file
+from lakehouse_ml.lakehouse.landing import LandedFile, LandingError, landed_files
 
 _log = logging.getLogger(__name__)
 
@@ -37,21 +37,28 @@ class LandingListing(_ReadOnly, AbstractDataset[NoReturn, list[LandedFile]]):
     def load(self) -> list[LandedFile]:
         """The listing. Hidden files are still being written; one whose name begins with ``_`` is told in the log.
 
+        What else is no landing file by its name is listed as misnamed, and so is a folder, with a slash at its end.
+
         Raises:
-            LandingError: There is no landing folder, or a file whose name tells no period.
+            LandingError: There is no landing folder, or no file's name tells a period.
         """
         if not self.folder.is_dir():
             raise LandingError(
                 f"No landing folder {self.folder}: play the feed with `kedro land --env={self.catalog} "
                 f"--until 2013-10-01`, or land files of your own there"
             )
-        files = sorted(file for file in self.folder.glob("*/*") if file.is_file())
-        landed = [file for file in files if not file.name.startswith((".", "_"))]
-        _tell_passed_over([file for file in files if file.name.startswith("_")])
-        return [landed_file(file.parent.name, file.name, file.stat().st_size) for file in landed]
+        found = sorted(self.folder.glob("*/*"))
+        _tell_passed_over([file for file in found if file.name.startswith("_") and file.is_file()])
+        return landed_files([_listed(path) for path in found if not path.name.startswith((".", "_"))])
 
     def _describe(self) -> dict[str, Any]:
         return {"folder": str(self.folder)}
+
+
+def _listed(path: Path) -> tuple[str, str, int]:
+    if path.is_dir():
+        return path.parent.name, f"{path.name}/", 0
+    return path.parent.name, path.name, path.stat().st_size
 
 
 def _tell_passed_over(files: list[Path]) -> None:

@@ -1,12 +1,15 @@
-"""Every run's events in ``ops.event_log``: written once, when the run ends, also when it fails.
+"""Every run's events in ``ops.event_log``: written once, when the run ends, also when it fails or is interrupted.
 
-A run that is interrupted or killed leaves no event: Kedro tells of neither.
+A run that is killed leaves no event.
 """
 
+import atexit
 import hashlib
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +20,7 @@ from kedro.pipeline.node import Node
 
 from lakehouse_ml.datasets import DeltaTable, PromotionLedger, RunLog
 from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.hooks.own_words import kinds, own_words
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class NodeTimes:
         started: Monotonic seconds.
         ended: Monotonic seconds.
         finished_at: Wall clock at the end.
-        outcome: ``finished`` or ``failed``.
+        outcome: ``finished``, ``failed`` or ``interrupted``.
         commits: Delta commits made.
         versions: Version of each table before the node wrote it.
     """
@@ -62,10 +66,18 @@ class EventLogHooks:
         self._nodes: dict[str, NodeTimes] = {}
         self._catalog: DataCatalog | None = None
         self._environment = self._session = ""
+        self._pipelines: list[str] = []
+        self._is_open = False
 
-    @hook_impl
+    # Last, when nothing refuses the run any more and Spark is there: at exit, what was registered last is called first.
+    @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
-        """A new run begins with an empty log."""
+        """A new run begins with an empty log, after the record of one that this process was interrupted in."""
+        self._interrupted()
+        # Kedro tells only of ends that an Exception makes, and Ctrl-C makes none.
+        atexit.register(self._interrupted)
+        self._is_open = True
+        self._pipelines = _pipelines(run_params)
         self._nodes = {}
         self._catalog = catalog
         self._environment = run_params.get("env") or "dev"
@@ -103,22 +115,33 @@ class EventLogHooks:
         self._count_commits(node, dataset_name, *self._ledgers(node))
 
     @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
+    def after_pipeline_run(self) -> None:
         """Write the log of a run that succeeded."""
-        self._write("INFO", "run finished", {"pipelines": _pipelines(run_params)})
+        self._close()
+        self._write("INFO", "run finished")
 
     @hook_impl
-    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+    def on_pipeline_error(self, error: Exception) -> None:
         """Write the log of a run that failed, if it came as far as Spark."""
-        if self._catalog is None:
+        if not self._is_open:
             return
-        try:
-            text = str(error)[:2000]
-            details = {"pipelines": _pipelines(run_params), "error": type(error).__name__, "text": text}
-            self._write("ERROR", "run failed", details)
-        # Spark itself may be what failed, and then neither the table nor the error's own text is to be had.
-        except Exception as also:
-            logger.warning("ops.event_log has no record of this failure: %s", type(also).__name__)
+        self._close()
+        with _as_far_as_there_is_spark("failure"):
+            self._write("ERROR", "run failed", error=kinds(error), text=own_words(error)[:2000])
+
+    def _interrupted(self) -> None:
+        """Write the log of a run that neither succeeded nor failed, if there is one: its newest node was at work."""
+        if not self._is_open:
+            return
+        self._close()
+        for times in list(self._nodes.values())[-1:]:
+            times.outcome = "interrupted"
+        with _as_far_as_there_is_spark("interruption"):
+            self._write("WARN", "run interrupted")
+
+    def _close(self) -> None:
+        self._is_open = False
+        atexit.unregister(self._interrupted)
 
     def _touch(self, node: Node) -> NodeTimes:
         now = time.monotonic()
@@ -151,7 +174,7 @@ class EventLogHooks:
         log = self._dataset("run")
         return (log.name if isinstance(log, RunLog) else None) or self._session
 
-    def _write(self, level: str, message: str, details: dict[str, Any]) -> None:
+    def _write(self, level: str, message: str, **details: str) -> None:
         assert self._catalog is not None
         run_id = self._run_id()
         rows = [
@@ -165,7 +188,7 @@ class EventLogHooks:
             message,
             level,
             "run_progress",
-            json.dumps(details),
+            json.dumps({"pipelines": self._pipelines, **details}),
         )
         events = [(_identity(row), *row) for row in [*rows, run]]
         self._catalog.save("ops_event_log", get_spark().createDataFrame(events, _EVENT))
@@ -178,6 +201,15 @@ class EventLogHooks:
 
 def _pipelines(run_params: dict[str, Any]) -> list[str]:
     return list(run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"])
+
+
+@contextmanager
+def _as_far_as_there_is_spark(what: str) -> Iterator[None]:
+    """Spark itself may be what ended, and then neither the table nor an error's own text is to be had."""
+    try:
+        yield
+    except Exception as error:
+        logger.warning("ops.event_log has no record of this %s: %s", what, type(error).__name__)
 
 
 def _identity(row: tuple[Any, ...]) -> str:

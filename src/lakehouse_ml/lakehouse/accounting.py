@@ -90,7 +90,7 @@ def counts_by_file(line_outcomes: DataFrame) -> DataFrame:
 
 
 def status(lines: Column, broken_rules: Column) -> Column:
-    """State of a file: ``empty``, ``unreadable``, ``failed`` or ``ok``."""
+    """State of a file whose name tells its period: ``empty``, ``unreadable``, ``failed`` or ``ok``."""
     return (
         F.when(lines == 0, "empty")
         .when(F.map_contains_key(broken_rules, "readable_file"), "unreadable")

@@ -3,9 +3,10 @@
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -31,6 +32,7 @@ class LandedFile:
         period_start: First moment of publication that the file covers, UTC.
         period_end: End of the publication that it covers, exclusive, UTC.
         size_bytes: Size as landed.
+        is_named: Its name tells its period. Nothing is taken of a file whose name does not.
     """
 
     file: str
@@ -38,6 +40,34 @@ class LandedFile:
     period_start: datetime
     period_end: datetime
     size_bytes: int
+    is_named: bool = True
+
+
+def landed_files(found: Sequence[tuple[str, str, int]]) -> list[LandedFile]:
+    """The landing files in the same order; a misnamed one has the period of the newest file beside it.
+
+    Which is when it came, as near as the landing folder tells: no name of a landed file moves a run's now.
+
+    Args:
+        found: Source, name and size of each, see :func:`landed_file`.
+
+    Raises:
+        LandingError: There are files, and not one name tells a period.
+    """
+    named = [landed_file(*file) for file in found if _period(file[1]) is not None]
+    if found and not named:
+        landed_file(*found[0])
+    return [
+        landed_file(source, name, size)
+        if _period(name)
+        else _misnamed(f"{source}/{name}", source, size, named)
+        for source, name, size in found
+    ]
+
+
+def _misnamed(file: str, source: str, size_bytes: int, named: Sequence[LandedFile]) -> LandedFile:
+    newest = max(named, key=lambda other: (other.source == source, other.period_end))
+    return replace(newest, file=file, source=source, size_bytes=size_bytes, is_named=False)
 
 
 def landed_file(source: str, name: str, size_bytes: int) -> LandedFile:
@@ -51,19 +81,25 @@ def landed_file(source: str, name: str, size_bytes: int) -> LandedFile:
     Raises:
         LandingError: The name tells no period.
     """
-    match = _PERIOD.fullmatch(name)
-    try:
-        start = datetime.fromisoformat(match[1]) if match else None
-    except ValueError:
-        start = None
-    if match is None or start is None:
+    period = _period(name)
+    if period is None:
         raise LandingError(
             f"{source}/{name}: a landing file is named <day>.jsonl.gz or <day>T<hour>.jsonl.gz, e.g. "
             f"2013-09-30.jsonl.gz; rename it or take it out of the landing folder"
         )
-    length = timedelta(hours=1) if match[2] else timedelta(days=1)
-    start = start.replace(tzinfo=UTC)
-    return LandedFile(f"{source}/{name}", source, start, start + length, size_bytes)
+    return LandedFile(f"{source}/{name}", source, *period, size_bytes)
+
+
+def _period(name: str) -> tuple[datetime, datetime] | None:
+    """Start and end of publication that the name tells, UTC."""
+    match = _PERIOD.fullmatch(name)
+    try:
+        start = datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
+    except ValueError:
+        return None
+    if match is None or start is None:
+        return None
+    return start, start + (timedelta(hours=1) if match[2] else timedelta(days=1))
 
 
 def unzipped_lines(content: bytes) -> list[tuple[int, str | None]]:
@@ -80,28 +116,33 @@ def unzipped_lines(content: bytes) -> list[tuple[int, str | None]]:
     return list(enumerate(lines, start=1)) or [(WHOLE_FILE, None)]
 
 
-def bronze_lines(files: DataFrame) -> DataFrame:
-    """Every line of the files, verbatim and numbered.
+def bronze_lines(files: DataFrame, source: str) -> DataFrame:
+    """Every line of the source's files, verbatim and numbered; nothing of what the listing has as misnamed.
 
     Args:
         files: One row per file: ``path`` (string) and ``content`` (binary), as the ``binaryFile`` format gives them.
+        source: The source's name. Streams look into folders among the files, too.
 
     Returns:
         One row per line: line, _file (``<source>/<name>``), _line_no, _ingested_at (wall clock, UTC).
     """
-    lines = files.select("path", "content").mapInPandas(_unzip, "line string, _file string, _line_no int")
+    lines = files.select("path", "content").mapInPandas(
+        partial(_unzip, source=source), "line string, _file string, _line_no int"
+    )
     return lines.withColumn("_ingested_at", F.current_timestamp())
 
 
-def _unzip(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def _unzip(batches: Iterator[pd.DataFrame], source: str) -> Iterator[pd.DataFrame]:
     for batch in batches:
         for path, content in zip(batch["path"], batch["content"], strict=True):
+            folder, name = path.rsplit("/", 2)[-2:]
+            if folder != source or _period(name) is None:
+                continue
             numbered = unzipped_lines(bytes(content))
-            file = "/".join(path.rsplit("/", 2)[-2:])
             yield pd.DataFrame(
                 {
                     "line": [line for _, line in numbered],
-                    "_file": file,
+                    "_file": f"{source}/{name}",
                     "_line_no": pd.array([number for number, _ in numbered], dtype="int32"),
                 }
             )

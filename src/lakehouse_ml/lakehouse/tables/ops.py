@@ -34,7 +34,7 @@ INGESTION_LOG = Contract(
     grain="landing file; after a replay of its quarantined lines the highest sequence counts",
     key=("file", "sequence"),
     columns=(
-        text("file", "Landing file, <source>/<period>.jsonl.gz"),
+        text("file", "Landing file, <source>/<period>.jsonl.gz; a misnamed one as it is named"),
         text("source", "Source of the file"),
         Column("period_start", "timestamp", "First moment of publication covered", unit="UTC"),
         Column("period_end", "timestamp", "End of the publication covered, exclusive", unit="UTC"),
@@ -46,7 +46,10 @@ INGESTION_LOG = Contract(
         ),
         number("quarantined", "Lines rejected", "bigint", required=True),
         Column(
-            "status", "string", "State of the file", rule="status IN ('ok', 'empty', 'unreadable', 'failed')"
+            "status",
+            "string",
+            "State of the file; nothing is taken of a misnamed one, whose period is that of the newest file beside it",
+            rule="status IN ('ok', 'empty', 'unreadable', 'failed', 'misnamed')",
         ),
         Column(
             "warnings", "map<string,bigint>", "Lines by broken rule that only warns, unknown fields by name"
@@ -73,7 +76,9 @@ EVENT_LOG = Contract(
         text("message", "What happened, in words"),
         Column("level", "string", "Severity", rule="level IN ('INFO', 'WARN', 'ERROR', 'METRICS')"),
         text("event_type", "run_progress, flow_progress, dataset_saved"),
-        text("details", "JSON: durations in seconds, expectations, error"),
+        text(
+            "details", "JSON: durations in seconds, commits; error by type, in the words of this package only"
+        ),
     ),
     owner="platform",
 )

@@ -17,7 +17,10 @@ from lakehouse_ml.lakehouse.accounting import (
 from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.lakehouse.landing import LandedFile
 
-_LISTING = "file string, source string, period_start timestamp, period_end timestamp, size_bytes bigint, is_new boolean"
+_LISTING = (
+    "file string, source string, period_start timestamp, period_end timestamp, size_bytes bigint, is_named boolean, "
+    "is_new boolean"
+)
 _COUNTS = ("lines", "accepted", "duplicates", "quarantined")
 
 
@@ -33,7 +36,8 @@ def log_files(
 
     Accepted and duplicates are counted in silver, the quarantined in quarantine, the lines in bronze: a line that
     a write lost shows as a difference. A file that lands while the run works may have been streamed already: it is
-    logged if its lines are there, and left to the next run if not.
+    logged if its lines are there, and left to the next run if not. A misnamed file has no lines: it is on record by
+    its name.
 
     Args:
         new_files: Files that are not in the log yet.
@@ -64,8 +68,16 @@ def rejected_lines(quarantined: DataFrame, files: Sequence[str]) -> DataFrame:
     return theirs.groupBy(F.col("_file").alias("file")).agg(F.count("*").alias("quarantined"))
 
 
-def _row(file: LandedFile, is_new: bool) -> tuple[str, str, datetime, datetime, int, bool]:
-    return (file.file, file.source, file.period_start, file.period_end, file.size_bytes, is_new)
+def _row(file: LandedFile, is_new: bool) -> tuple[str, str, datetime, datetime, int, bool, bool]:
+    return (
+        file.file,
+        file.source,
+        file.period_start,
+        file.period_end,
+        file.size_bytes,
+        file.is_named,
+        is_new,
+    )
 
 
 def _balanced(listing: DataFrame, parts: Sequence[SourceLines], rejected: DataFrame) -> DataFrame:
@@ -78,9 +90,11 @@ def _balanced(listing: DataFrame, parts: Sequence[SourceLines], rejected: DataFr
         | {name: F.coalesce(name, none) for name in NAMES}
     )
     return complete.select(
-        *listing.drop("is_new").columns,
+        *listing.drop("is_named", "is_new").columns,
         *_COUNTS,
-        status(F.col("lines"), F.col("broken_rules")).alias("status"),
+        F.when(~F.col("is_named"), "misnamed")
+        .otherwise(status(F.col("lines"), F.col("broken_rules")))
+        .alias("status"),
         *NAMES,
         F.lit(1).alias("sequence"),
         F.current_timestamp().alias("logged_at"),

@@ -15,6 +15,8 @@ def find_new_files(
 ) -> tuple[list[LandedFile], frozenset[str]]:
     """The landing files that are not in the ingestion log yet; and the names of all files as of now.
 
+    A misnamed one is new once, and may change: nothing of it is taken.
+
     Args:
         landing_files: The listing.
         ingestion_log: ``ops_ingestion_log`` before this run. Reads file, size_bytes.
@@ -27,7 +29,7 @@ def find_new_files(
     """
     _refuse_other_sources(landing_files, sources, required)
     taken = {row["file"]: row["size_bytes"] for row in ingestion_log.select("file", "size_bytes").collect()}
-    changed = [f for f in landing_files if f.file in taken and taken[f.file] != f.size_bytes]
+    changed = [f for f in landing_files if f.is_named and f.file in taken and taken[f.file] != f.size_bytes]
     if changed:
         listed = "; ".join(f"{f.file}: {taken[f.file]} bytes when taken, {f.size_bytes} now" for f in changed)
         raise LandingError(
@@ -42,10 +44,11 @@ def _refuse_other_sources(
     landing_files: list[LandedFile], sources: tuple[str, ...], required: tuple[str, ...]
 ) -> None:
     landed = {file.source for file in landing_files}
-    missing = [source for source in required if source not in landed]
+    named = {file.source for file in landing_files if file.is_named}
+    missing = [source for source in required if source not in named]
     if missing:
         raise LandingError(
-            f"No file landed of: {', '.join(missing)}. Landed are: {', '.join(sorted(landed)) or 'none'}. "
+            f"No file landed of: {', '.join(missing)}. Landed are: {', '.join(sorted(named)) or 'none'}. "
             f"Play the feed with `kedro land`, or land at least one file per source"
         )
     unknown = sorted(landed - set(sources))
@@ -64,5 +67,5 @@ def ingest(landing: DataFrame, new_files: list[LandedFile], source: str) -> Iter
         new_files: Files that are not in the ingestion log.
         source: The source's name.
     """
-    if any(file.source == source and file.size_bytes > 0 for file in new_files):
-        yield bronze_lines(landing)
+    if any(file.source == source and file.is_named and file.size_bytes > 0 for file in new_files):
+        yield bronze_lines(landing, source)

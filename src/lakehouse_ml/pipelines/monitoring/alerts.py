@@ -173,7 +173,7 @@ def _failing(streak: Sequence[Any], owner: str) -> Finding:
 def data_alerts(
     files: pd.DataFrame, run: Run, params: DataParams, *, sources: Sequence[str], owners: Owners
 ) -> list[Finding]:
-    """Sources that are late, days with too many rejected lines, files that could not be read, lines with warnings.
+    """Sources that are late, days with too many rejected lines, unreadable and misnamed files, lines with warnings.
 
     Args:
         files: ``file_history``.
@@ -193,6 +193,7 @@ def data_alerts(
         *_late(files, now, params, owner),
         *_rejected(recent, params, owner),
         *_unreadable(recent, owner),
+        *_misnamed(recent, owner),
         *_warned(recent, owner),
     ]
 
@@ -236,6 +237,18 @@ def _unreadable(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
         )
         evidence = f"{row.day}, {row.unreadable} files"
         yield _data_finding("unreadable_file", "critical", row.source, reason, owner, evidence)
+
+
+def _misnamed(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
+    for row in rows_of(recent[recent["misnamed"].map(len) > 0]):
+        names = ", ".join(row.misnamed)
+        reason = (
+            f"{names}: not taken, since the name tells no period; rename what holds lines, remove the rest"
+        )
+        # Whether the source's own lines are missing, its age tells: a foreign file must hold no model back.
+        yield Finding(
+            "misnamed_file", "warning", row.source, reason, owner, f"{row.day}, {names}", "platform"
+        )
 
 
 def _warned(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:

@@ -54,8 +54,8 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
 
     Returns:
         One row per source and day: source, day (date, UTC), newest (end of the newest period with news: records that
-        stood in no file taken before, UTC), files, unreadable (files), lines, accepted, duplicates, quarantined,
-        warnings (lines by rule that only warns, unknown and missing fields by name).
+        stood in no file taken before, UTC), files, unreadable (files), misnamed (names of files, in order), lines,
+        accepted, duplicates, quarantined, warnings (lines by rule that only warns, unknown and missing fields by name).
     """
     newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
     known = log.where(F.col("period_start") < F.lit(run.as_of))
@@ -70,6 +70,9 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
             F.max(F.when(has_news, F.col("period_end"))).alias("newest"),
             F.count("*").alias("files"),
             F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),
+            F.sort_array(F.collect_list(F.when(F.col("status") == "misnamed", F.col("file")))).alias(
+                "misnamed"
+            ),
             *(F.sum(name).alias(name) for name in ("lines", "accepted", "duplicates", "quarantined")),
             F.collect_list(warned).alias("warnings"),
         )
