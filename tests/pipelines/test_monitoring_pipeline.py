@@ -12,6 +12,7 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse_ml.datasets.alert_routes import AlertRoutes
 from lakehouse_ml.datasets.delta_table import DeltaTable
@@ -107,7 +108,8 @@ def inputs(spark: SparkSession, table: Table) -> dict[str, Any]:
         version="3", digest="digest", trained_from=CHAMPION.trained_from, trained_until=CHAMPION.trained_until
     )
     return {
-        "gold_features": features, "gold_toys": features, "gold_labels": labels_of(spark), "ml_champion": champion,
+        "gold_features": features, "gold_labels": labels_of(spark), "ml_champion": champion,
+        "gold_toys": features.withColumn("predict_at", F.col("predict_date").cast("timestamp")),
         "run": RUN, "ml_evaluations": table(tables.EVALUATIONS, evaluation("run-1", AS_OF)),
         "ml_predictions": table(
             tables.PREDICTIONS, *predictions_of(frame), *predictions_of(frame, role="challenger", run_id="run-0")
