@@ -14,7 +14,7 @@ import pyspark
 
 SPARK_HOME = Path(pyspark.__file__).parent
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
-SECONDS_TO_START = 120
+SECONDS_TO_START = 300
 WORKERS = {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
