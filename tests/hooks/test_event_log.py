@@ -20,7 +20,7 @@ from ledger_builders import entry
 
 SESSION = "2026-01-05T06.00.13.000Z"
 AS_OF = datetime(2013, 1, 5, tzinfo=UTC)
-RESTRICTED, SECRET = "N14228", "https://hooks.example.org/T0/B0/planted"
+RESTRICTED, SECRET = "N14228", "https://hooks.example.org/T0/B0/planted"  # pragma: allowlist secret
 
 
 def mark(progress):

@@ -7,7 +7,7 @@ from lakehouse_ml.pipelines.monitoring.alerts import DriftParams
 from lakehouse_ml.pipelines.monitoring.findings import owner_of
 
 TAIL = "N14228"
-SECRET = "https://hooks.example.org/T0/B0/planted"
+SECRET = "https://hooks.example.org/T0/B0/planted"  # pragma: allowlist secret
 
 
 def raised(work, *args) -> Exception:
