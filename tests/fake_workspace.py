@@ -1,7 +1,8 @@
 """A workspace on loopback, for the calls that MLflow and the SDK make: it answers as the API does, and remembers them.
 
 Experiments, runs and logged models are MLflow's own server over SQLite. The registry is Unity Catalog's API: names of
-three levels, aliases, no stages, searches without tags. Files are the Files API, over a folder.
+three levels, aliases, no stages, searches without tags. Files are the Files API, over a folder. Serving endpoints take
+one update at a time, which is under way until the test ends it.
 """
 
 import json
@@ -20,6 +21,7 @@ from flask.testing import FlaskClient
 
 TOKEN = "token-of-the-test"
 REGISTRY = "/api/2.0/mlflow/unity-catalog"
+ENDPOINTS = "/api/2.0/serving-endpoints"
 ARTIFACTS = "dbfs:/databricks/mlflow-tracking"
 THREE_LEVELS = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
@@ -164,6 +166,82 @@ class Files:
 
 
 @dataclass
+class ServingEndpoints:
+    """Endpoints of Model Serving.
+
+    Attributes:
+        found: What is told of each, by name.
+        refused: Status, code and message of every change, while it is set.
+    """
+
+    found: dict[str, Json] = field(default_factory=dict)
+    refused: tuple[int, str, str] | None = None
+
+    def answer(self, verb: str, path: str, asked: Json) -> Json:
+        name, _, part = path.partition("/")
+        known = {"POST ": self.create, "GET ": self.get, "PUT config": self.update}.get(f"{verb} {part}")
+        if known is None or (verb == "POST") != (not name):
+            raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for {verb} serving-endpoints/{path}")
+        if verb != "GET" and self.refused:
+            raise ApiError(*self.refused)
+        return known(name or asked["name"], asked)
+
+    def get(self, name: str, _: Json) -> Json:
+        if name not in self.found:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Endpoint with name '{name}' does not exist.")
+        return self.found[name]
+
+    def create(self, name: str, asked: Json) -> Json:
+        if not re.fullmatch(r"[\w-]{1,63}", name):
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{name} is no name of an endpoint")
+        if name in self.found:
+            raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"Endpoint with name '{name}' already exists.")
+        self._check(asked["config"])
+        about = {"name": name, "id": f"id-of-{name}", "tags": asked.get("tags", [])}
+        self.found[name] = about | self._under_way(asked["config"], "NOT_READY")
+        return self.found[name]
+
+    def update(self, name: str, asked: Json) -> Json:
+        endpoint = self.get(name, {})
+        if endpoint["state"]["config_update"] == "IN_PROGRESS":
+            told = f"Endpoint {name} is currently being updated to a new configuration. Please wait."
+            raise ApiError(409, "RESOURCE_CONFLICT", told)
+        self._check(asked)
+        endpoint.update(self._under_way(asked, endpoint["state"]["ready"]))
+        return endpoint
+
+    def _check(self, config: Json) -> None:
+        for entity in config["served_entities"]:
+            if "scale_to_zero_enabled" not in entity:
+                raise ApiError(400, "INVALID_PARAMETER_VALUE", "scaleToZeroEnabled is undefined.")
+            if not THREE_LEVELS.fullmatch(entity["entity_name"]):
+                raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{entity['entity_name']} is no model")
+        routes = {r["served_model_name"]: r["traffic_percentage"] for r in config["traffic_config"]["routes"]}
+        if {*routes} != {e["name"] for e in config["served_entities"]} or sum(routes.values()) != 100:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"routes {routes} are not those of the entities")
+
+    def _under_way(self, config: Json, ready: str) -> Json:
+        pending = {part: config[part] for part in ("served_entities", "traffic_config")}
+        return {"pending_config": pending, "state": {"config_update": "IN_PROGRESS", "ready": ready}}
+
+    def end_update(self, name: str, *, came_up: bool = True) -> None:
+        """The minutes are over: what was asked for is served, or what was there before still is."""
+        endpoint = self.found[name]
+        pending = endpoint.pop("pending_config")
+        if came_up:
+            endpoint["config"] = pending
+        ready = "READY" if "config" in endpoint else "NOT_READY"
+        # A first version that does not come up is the endpoint's all the same.
+        endpoint.setdefault("config", pending)
+        endpoint["state"] = {"config_update": "NOT_UPDATING" if came_up else "UPDATE_FAILED", "ready": ready}
+
+    def served(self, name: str) -> list[tuple[str, str]]:
+        """Model and version of all that answers."""
+        entities = self.found[name]["config"]["served_entities"] if "config" in self.found[name] else []
+        return [(entity["entity_name"], entity["entity_version"]) for entity in entities]
+
+
+@dataclass
 class Workspace:
     """What a workspace holds, and what it was asked.
 
@@ -172,6 +250,7 @@ class Workspace:
         files: Content of the Files API.
         tracking: MLflow's own server.
         registry: Content of the registry.
+        endpoints: Serving endpoints.
         calls: ``<verb> <path>`` and body of every call, in order.
     """
 
@@ -179,11 +258,16 @@ class Workspace:
     files: Files
     tracking: FlaskClient
     registry: UnityCatalog = field(default_factory=UnityCatalog)
+    endpoints: ServingEndpoints = field(default_factory=ServingEndpoints)
     calls: list[tuple[str, Json]] = field(default_factory=list)
 
     def asked(self, call: str) -> list[Json]:
         """Bodies of the calls of an endpoint."""
         return [body for name, body in self.calls if name == call]
+
+    def endpoint_calls(self) -> list[str]:
+        """Verb and path below ``/api/2.0/`` of all that was asked of serving endpoints."""
+        return [call.replace("/api/2.0/", "") for call, _ in self.calls if f" {ENDPOINTS}" in call]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -220,6 +304,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.workspace.calls.append((f"{self.command} {path}", asked))
         if path.startswith(REGISTRY):
             found = self.workspace.registry.answer(self.command, path.removeprefix(f"{REGISTRY}/"), asked)
+            return 200, json.dumps(found).encode(), {"Content-Type": "application/json"}
+        if path.startswith(ENDPOINTS):
+            of = path.removeprefix(ENDPOINTS).removeprefix("/")
+            found = self.workspace.endpoints.answer(self.command, of, asked)
             return 200, json.dumps(found).encode(), {"Content-Type": "application/json"}
         if re.match(r"/api/[23]\.0/mlflow/", path):
             return self._tracked(content)

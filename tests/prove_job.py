@@ -47,7 +47,7 @@ STORY = (
     ("daily", DAILY, ("ingestion", "feature_engineering")),
     ("retrain", RETRAIN, ("training", "evaluation", "promote")),
     ("maintenance", MAINTENANCE, ("maintenance",)),
-    ("daily", DAILY, ("inference", "monitoring")),
+    ("daily", DAILY, ("inference", "monitoring", "endpoint")),
 )
 # What a person may ask for, and the answer after the first training: its model is champion, and none was before it.
 ASKED = (

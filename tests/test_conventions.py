@@ -129,7 +129,7 @@ def test_every_node_bears_the_name_of_its_one_stage(registered: dict[str, Pipeli
         name: {tuple(node.tags) for node in registered[name].nodes} for name in registered.keys() - of_several
     }
     assert tags == {name: {(name,)} for name in tags}
-    assert tags.keys() == {*STAGES, "maintenance", "replay_quarantine"}
+    assert tags.keys() == {*STAGES, "maintenance", "replay_quarantine", "endpoint"}
 
 
 def test_what_one_stage_hands_to_another_is_persisted(

@@ -32,6 +32,8 @@ MAY_DIFFER = {
     "staging": set[str](),
     "prod": {
         "globals.alert_routes",
+        "globals.endpoint_scale_to_zero",
+        "catalog.serving_endpoint.scale_to_zero",
         "catalog.alert_messages.routes",
         "parameters.promotion.rules.approval.*",
     },

@@ -50,6 +50,7 @@ from lakehouse_ml.pipelines.promotion.gather import MEASURED, features_of, try_c
 from lakehouse_ml.probability_model import ProbabilityModel
 from lakehouse_ml.probe import Probe
 from lakehouse_ml.registry import LoggedModel, Registry
+from lakehouse_ml.serving_endpoint import NoEndpoint
 from lakehouse_ml.use_case import Costs
 from ledger_builders import RowsInMemory, entry
 from promotion_builders import AS_OF, DATA, HOLDOUT_END, HOLDOUT_START, candidates, probes, rules
@@ -325,7 +326,7 @@ class Home:
         """The rows that a decision adds: event, decision, version, champion before and after."""
         before = read_ledger(self.ledger, self.registry)
         _, row = register(decision, "card", before, self.registry, Run("run-2", AS_OF, {}))
-        list(apply_decision(row, before, self.ledger, self.registry))
+        list(apply_decision(row, before, self.ledger, self.registry, NoEndpoint()))
         added = self.ledger.rows[before.sequence :]
         return [(e.event, e.decision, e.model_version, e.champion_before, e.champion_after) for e in added]
 

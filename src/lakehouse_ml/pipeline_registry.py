@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline
 
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.pipelines import (
+    endpoint,
     evaluation,
     feature_engineering,
     inference,
@@ -22,7 +23,7 @@ STAGES = (ingestion, feature_engineering, training, evaluation, promotion, infer
 DAILY = ("ingestion", "feature_engineering", "inference", "monitoring")
 RETRAIN = ("training", "evaluation", "promotion")
 # Beside the loop, each run by itself.
-UPKEEP = (replay_quarantine, maintenance)
+UPKEEP = (replay_quarantine, maintenance, endpoint)
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from databricks.sdk.service import catalog, iam, jobs, ml, workspace
+from databricks.sdk.service import catalog, iam, jobs, ml, serving, workspace
 from kedro.framework.startup import bootstrap_project
 
 from lakehouse_ml.cli import cli
@@ -83,7 +83,7 @@ def test_promotion_has_a_principal_of_its_own() -> None:
 
 
 def test_an_unknown_job_is_told_with_those_that_exist() -> None:
-    known = "approve, daily, maintenance, promote, retrain, rollback"
+    known = "approve, daily, endpoint, maintenance, promote, retrain, rollback"
     with pytest.raises(RolesError, match=f"lacks the job weekly; it has {known}"):
         run_as(roles_of(), "prod", "weekly")
 
@@ -103,6 +103,20 @@ def test_the_bundles_part_comes_whole_through_the_types_of_the_sdk(environment: 
             assert jobs.JobAccessControlRequest.from_dict(kept).as_dict() == kept
     assert all(ml.ExperimentPermissionLevel(p["level"]) for p in access["experiment"]["permissions"])
     assert all(workspace.AclPermission(p["level"]) for p in access["secret_scope"]["permissions"])
+    levels = [p["level"] for p in access["serving_endpoint"]["permissions"]]
+    assert all(serving.ServingEndpointPermissionLevel(level) for level in levels)
+
+
+def test_in_prod_consumers_and_modelops_query_the_endpoint_and_promotion_alone_moves_it() -> None:
+    given = bundle_access(roles_of(), "prod")["serving_endpoint"]["permissions"]
+    assert {
+        entry.get("group_name", entry.get("service_principal_name")): entry["level"] for entry in given
+    } == {
+        "${var.promote_principal}": "CAN_MANAGE",
+        "lakehouse_ml_modelops": "CAN_QUERY",
+        "lakehouse_ml_devops": "CAN_VIEW",
+        "lakehouse_ml_consumers": "CAN_QUERY",
+    }
 
 
 def test_statements_and_bundle_say_the_same_of_schemas() -> None:

@@ -28,7 +28,7 @@ SCHEMAS = ("bronze", "silver", "quarantine", "gold", "ml", "ops")
 JOBS = {
     "daily": ("daily", "replay_quarantine"),
     "retrain": ("training", "evaluation"),
-    "promote": ("promotion",),
+    "promote": ("promotion", "endpoint"),
 }
 # Written by a hook at the end of every run.
 BY_EVERY_RUN = "ops.event_log"
@@ -230,6 +230,18 @@ BAD_ROWS = {
     "people edit jobs in prod": (
         {"role": "devops", "jobs": {"promote": "CAN_MANAGE"}},
         "who edits a job acts as its principal",
+    ),
+    "daily moves the endpoint": (
+        {"role": "daily", "endpoint": "CAN_MANAGE"},
+        "daily in prod: CAN_MANAGE on endpoint: only promote says which version it serves",
+    ),
+    "people move the endpoint": (
+        {"role": "modelops", "endpoint": "CAN_MANAGE"},
+        "modelops in prod: CAN_MANAGE on endpoint: only promote says which version it serves",
+    ),
+    "consumers look into the endpoint": (
+        {"role": "consumers", "endpoint": "CAN_VIEW"},
+        "CAN_VIEW on endpoint: consumers query it only",
     ),
     "trainer has the last word": (
         {"role": "retrain", "jobs": {"approve": "CAN_MANAGE_RUN"}},

@@ -21,6 +21,7 @@ from lakehouse_ml.model_files import model_digest
 from lakehouse_ml.pipelines.promotion import create_pipeline
 from lakehouse_ml.pipelines.promotion.evidence import Recorded, Trained, Tried
 from lakehouse_ml.registry import Registry
+from lakehouse_ml.serving_endpoint import NoEndpoint
 from lakehouse_ml.trace.lineage import decision_on, trained_for
 from lakehouse_ml.version_copy import Target, copy_files, hand_over
 from ledger_builders import ledger_address, ledger_in
@@ -116,6 +117,7 @@ class Stage:
                 "model_cards": PartitionedDataset(
                     path=str(self.cards), dataset=TextDataset, filename_suffix=".md"
                 ),
+                "serving_endpoint": MemoryDataset(NoEndpoint(), copy_mode="assign"),
                 "ml_champion": RegisteredModel(**self.address),
             }
         )

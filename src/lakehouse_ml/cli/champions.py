@@ -23,6 +23,7 @@ from lakehouse_ml.pipelines.promotion.approval import refuse_outdated
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 from lakehouse_ml.pipelines.promotion.shadow import judge_shadow, shadow_rows
 from lakehouse_ml.registry import Registry
+from lakehouse_ml.serving_endpoint import serve_champion
 from lakehouse_ml.trace.lineage import decision_on, trained_for
 from lakehouse_ml.version_copy import Target, copy_files, hand_over
 
@@ -61,9 +62,10 @@ def approve(env: str | None, conf_source: str | None, version: str, by: str, not
         run = context.catalog.load("run")
         judge = partial(_judge, context, run, version)
         entry = approve_version(version, Ask(by, note, run), champions_of(context), judge)
-    console().print(
-        f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
-    )
+        console().print(
+            f"Version {version} is champion: row {entry.sequence} of the ledger, evidence {entry.evidence_hash}"
+        )
+        _serve(context)
 
 
 def _judge(context: KedroContext, run: Run, version: str, decided: Entry) -> str:
@@ -111,10 +113,17 @@ def rollback(env: str | None, conf_source: str | None, reason: str, version: str
     with opened_to_write(env, conf_source) as context:
         run = context.catalog.load("run")
         entry = roll_back(version, Ask(by, reason, run), champions_of(context))
-    console().print(
-        f"Version {entry.champion_after} is champion again, {entry.champion_before} was taken back: row "
-        f"{entry.sequence} of the ledger"
-    )
+        console().print(
+            f"Version {entry.champion_after} is champion again, {entry.champion_before} was taken back: row "
+            f"{entry.sequence} of the ledger"
+        )
+        _serve(context)
+
+
+def _serve(context: KedroContext) -> None:
+    """The move is on record and told: what the endpoint makes of it is told after it."""
+    champions = champions_of(context)
+    serve_champion(champions.ledger, champions.registry, context.catalog.load("serving_endpoint"))
 
 
 @click.command()

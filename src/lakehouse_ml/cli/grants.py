@@ -26,7 +26,8 @@ from lakehouse_ml.flights import CONTRACTS
     type=click.Choice(["sql", "yaml"]),
     default="sql",
     show_default=True,
-    help="sql: GRANT, mask and tag statements of Unity Catalog; yaml: grants, permissions and run_as of the bundle.",
+    help="sql: GRANT, mask and tag statements of Unity Catalog; yaml: grants, permissions and run_as of the bundle, "
+    "and the permissions of the serving endpoint, which are given by hand.",
 )
 @env_option(envvar="KEDRO_ENV", help="Environment whose rights are shown. Default: the project's.")
 @click.pass_obj

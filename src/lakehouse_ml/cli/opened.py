@@ -16,12 +16,13 @@ from lakehouse_ml.deploy.roles import RolesError
 from lakehouse_ml.hooks.session import RunLockedError, lock_folder, take_lock
 from lakehouse_ml.ledger import LedgerError
 from lakehouse_ml.model_files import RegistryError
+from lakehouse_ml.serving_endpoint import EndpointError
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.version_copy import CopyError
 
 NAME_THE_WAY_OUT = (
     *(ConfSourceError, RolesError, RunLockedError),
-    *(LedgerError, RegistryError, DatasetError, TraceError, CopyError),
+    *(LedgerError, RegistryError, DatasetError, TraceError, CopyError, EndpointError),
 )
 
 

@@ -41,7 +41,7 @@ def serve(
     if platform() == "databricks":
         raise click.ClickException(
             "the server appends to its request log, which a Volume cannot: on Databricks, Model Serving serves a "
-            "version"
+            "version, by the endpoint that promotion keeps at the champion"
         )
     with opened(metadata.project_path, env) as (_, context):
         given = context.params["serving"]

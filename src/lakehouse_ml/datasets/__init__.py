@@ -8,6 +8,7 @@ from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
 from lakehouse_ml.datasets.recorded_table import RecordedTable, RecordedVersions
 from lakehouse_ml.datasets.registered_model import Challengers, ModelRegistry, RegisteredModel
 from lakehouse_ml.datasets.run_log import RunLog
+from lakehouse_ml.datasets.serving_endpoint import ServingEndpoint
 from lakehouse_ml.datasets.study_folder import StudyFolder
 from lakehouse_ml.datasets.table_maintenance import TableMaintenance
 from lakehouse_ml.datasets.table_versions import TableVersions
@@ -26,6 +27,7 @@ __all__ = [
     "RecordedVersions",
     "RegisteredModel",
     "RunLog",
+    "ServingEndpoint",
     "StudyFolder",
     "TableMaintenance",
     "TableVersions",

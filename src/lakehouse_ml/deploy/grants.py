@@ -163,6 +163,11 @@ def secret_scope_permissions(roles: Roles, environment: str) -> list[dict[str, s
     return _permissions(roles, ((row, row.secret_scope) for row in roles.rows(environment)))
 
 
+def endpoint_permissions(roles: Roles, environment: str) -> list[dict[str, str]]:
+    """Permissions of the serving endpoint; in no bundle, since promotion makes it."""
+    return _permissions(roles, ((row, row.endpoint) for row in roles.rows(environment)))
+
+
 def run_as(roles: Roles, environment: str, job: str) -> dict[str, str] | None:
     """``run_as`` of a job in the bundle; None where it runs as the person who deployed it.
 
@@ -182,7 +187,7 @@ def principal_variable(role: str) -> str:
 
 
 def bundle_access(roles: Roles, environment: str) -> dict[str, Any]:
-    """All grants, permissions and identities of an environment, by the bundle's resource types."""
+    """All grants, permissions and identities of an environment, by the bundle's types; the endpoint's beside them."""
     schemas = sorted({name for row in roles.matrix for name in row.schemas})
     volumes = sorted({name for row in roles.matrix for name in row.volumes})
     return {
@@ -200,6 +205,7 @@ def bundle_access(roles: Roles, environment: str) -> dict[str, Any]:
             "name": secret_scope(roles, environment),
             "permissions": secret_scope_permissions(roles, environment),
         },
+        "serving_endpoint": {"permissions": endpoint_permissions(roles, environment)},
     }
 
 

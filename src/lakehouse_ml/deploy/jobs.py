@@ -91,6 +91,7 @@ def _pipeline_task(values: Values, job: PipelineJob, task: str, pipelines: Pipel
         "task_key": task,
         **_depends_on(pipelines, job, task),
         **_wheel_task(values, [*_where(values), "--pipelines", task, "--params", _params(given)]),
+        **({} if job.max_retries is None else {"max_retries": job.max_retries}),
     }
 
 

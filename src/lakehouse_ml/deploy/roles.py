@@ -20,6 +20,7 @@ Privilege = Literal[
 JobLevel = Literal["CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE"]
 ExperimentLevel = Literal["CAN_READ", "CAN_EDIT", "CAN_MANAGE"]
 ScopeLevel = Literal["READ", "WRITE", "MANAGE"]
+EndpointLevel = Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
 Privileges = tuple[Privilege, ...]
 
 LEDGER = "ops.promotion_ledger"
@@ -76,6 +77,7 @@ class Row(_Frozen):
         jobs: Level by job.
         experiment: Level on the environment's experiment.
         secret_scope: Level on the environment's secret scope.
+        endpoint: Level on the environment's serving endpoint.
     """
 
     role: str
@@ -87,6 +89,7 @@ class Row(_Frozen):
     jobs: Mapping[str, JobLevel] = {}
     experiment: ExperimentLevel | None = None
     secret_scope: ScopeLevel | None = None
+    endpoint: EndpointLevel | None = None
 
     @property
     def data(self) -> Iterator[tuple[str, Privileges]]:
@@ -228,6 +231,8 @@ def _beyond_predictions(row: Row) -> Iterator[str]:
             yield f"{', '.join(beyond)} on {name}: consumers read gold and predictions only"
     if row.jobs or row.experiment or row.secret_scope:
         yield "jobs, experiment, secret_scope: consumers read gold and predictions only"
+    if row.endpoint not in (None, "CAN_QUERY"):
+        yield f"{row.endpoint} on endpoint: consumers query it only"
 
 
 def _writing(row: Row) -> Iterator[str]:
@@ -245,7 +250,9 @@ def _deciding(row: Row) -> Iterator[str]:
 
 
 def _promoting(row: Row) -> Iterator[str]:
-    """Only promotion creates models, which its owner alone gives aliases, and writes the ledger."""
+    """Only promotion creates models, which its owner alone gives aliases, writes the ledger and moves the endpoint."""
+    if row.endpoint == "CAN_MANAGE":
+        yield "CAN_MANAGE on endpoint: only promote says which version it serves"
     for name, privileges in row.data:
         if "CREATE_MODEL" in privileges:
             yield f"CREATE_MODEL on {name}: only promote owns models, since an owner moves aliases"

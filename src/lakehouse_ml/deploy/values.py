@@ -94,6 +94,7 @@ class PipelineJob(Job):
         starts: Job by the pipeline that starts it through the jobs API; its number is given as ``<job>_job_id``.
         arrivals: Starts it when files arrive.
         cron: Starts it by the clock (Quartz, UTC).
+        max_retries: How often a task of it is tried again; None: as often as any.
     """
 
     pipelines: tuple[str, ...] = Field(min_length=1)
@@ -101,6 +102,7 @@ class PipelineJob(Job):
     starts: Mapping[str, str] = {}
     arrivals: Arrivals | None = None
     cron: str | None = None
+    max_retries: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _has_one_start(self) -> "PipelineJob":

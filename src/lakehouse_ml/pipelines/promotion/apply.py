@@ -1,4 +1,4 @@
-"""The decision carried out: the one place of the loop that touches registry, ledger and alias."""
+"""The decision carried out: the one place of the loop that touches registry, ledger, alias and serving endpoint."""
 
 import logging
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.ledger import DECIDED, Entry, Ledger, LedgerState
 from lakehouse_ml.pipelines.promotion.decide import Decision
 from lakehouse_ml.registry import LoggedModel, ModelReference, Registry
+from lakehouse_ml.serving_endpoint import Endpoint
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def register(
 
 
 def apply_decision(
-    entry: Entry, before: LedgerState, ledger: Ledger, registry: Registry
+    entry: Entry, before: LedgerState, ledger: Ledger, registry: Registry, endpoint: Endpoint
 ) -> Iterator[ModelReference]:
     """The champion as ledger and alias name it; nothing while no model was ever promoted.
 
@@ -69,8 +70,10 @@ def apply_decision(
         before: The ledger that the decision knew.
         ledger: ``promotion_ledger``.
         registry: ``model_registry``.
+        endpoint: ``serving_endpoint``, which comes to serve the champion, also where nothing was decided anew.
 
     Raises:
+        EndpointError: The endpoint is behind; ledger and alias are as they should be, and the champion is handed over.
         LedgerConflictError: Another promotion was quicker.
         RegistryError: The version's files are not those that were judged, alias and ledger differ, or the registry
             cannot be reached.
@@ -88,6 +91,8 @@ def apply_decision(
     champion = current_champion(ledger, registry)
     if champion is not None:
         yield champion
+        # Last: scoring in batches has its champion, whatever becomes of the endpoint.
+        endpoint.serve(champion)
 
 
 def ledger_entry(decision: Decision, registered: ModelReference | None, run: Run) -> Entry:

@@ -53,7 +53,13 @@ def _decision_nodes(use_case: UseCase) -> list[Node]:
         ),
         Node(
             func=apply_decision,
-            inputs=["ledger_entry", "ledger_before", "promotion_ledger", "model_registry"],
+            inputs=[
+                "ledger_entry",
+                "ledger_before",
+                "promotion_ledger",
+                "model_registry",
+                "serving_endpoint",
+            ],
             outputs="ml_champion",
             name="apply_decision",
         ),
