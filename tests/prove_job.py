@@ -37,7 +37,7 @@ from lakehouse_ml.deploy.secrets import Secret
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
 from lakehouse_ml.quiet import quiet
 from lakehouse_ml.settings import CONFIG_LOADER_ARGS
-from processes import QUICK_TO_START, ROOT
+from processes import QUICK_TO_START, ROOT, SHORT_LIVED
 
 UNTIL = pd.Timestamp("2013-02-24", tz="UTC")
 ROOTS = ("storage", "landing", "reporting", "mlflow")
@@ -97,7 +97,7 @@ class Proof:
         globals_ = conf / "globals.yml"
         roots = {f"{root}_root": str(self.data / root) for root in ROOTS}
         globals_.write_text(yaml.safe_dump({**yaml.safe_load(globals_.read_text()), **roots}))
-        (conf / "spark.yml").write_text(yaml.safe_dump({"spark.driver.memory": "3g"}))
+        (conf / "spark.yml").write_text(yaml.safe_dump({**SHORT_LIVED, "spark.driver.memory": "3g"}))
         # Weeks of data instead of months, whatever the target.
         if self.target != "test":
             shutil.copy(ROOT / "conf/test/parameters.yml", conf / "parameters.yml")

@@ -70,5 +70,6 @@ def test_a_row_has_the_very_same_probability_in_a_batch_of_any_size(size):
     generator = np.random.default_rng(0)
     rows = pd.DataFrame(generator.normal(size=(1001, 80))).rename(columns=str)
     model = ProbabilityModel(LogisticRegression()).fit(rows, generator.random(len(rows)) < 0.3)
-    parts = [model.predict(rows[start : start + size]) for start in range(0, len(rows), size)]
-    np.testing.assert_array_equal(np.concatenate(parts), model.predict(rows))
+    asked = rows[: 60 * size]
+    parts = [model.predict(asked[start : start + size]) for start in range(0, len(asked), size)]
+    np.testing.assert_array_equal(np.concatenate(parts), model.predict(rows)[: len(asked)])

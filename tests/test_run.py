@@ -20,7 +20,7 @@ from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.flights.feed import feed_records, feed_window, publish
 from lakehouse_ml.flights.spine import flight_key
 from leaks import texts_below
-from processes import ROOT, finish, project_at, start_run
+from processes import ROOT, SHORT_LIVED, finish, project_at, start_run
 from route_builders import SECRET, listening
 
 FIRST = pd.Timestamp("2013-02-24", tz="UTC")
@@ -39,7 +39,7 @@ def land(project: Path, until: pd.Timestamp) -> None:
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """The project after the loop and a day more, with what both runs printed; alerts go to a webhook, too."""
-    project = project_at(tmp_path_factory.mktemp("project"))
+    project = project_at(tmp_path_factory.mktemp("project"), SHORT_LIVED)
     with (project / "conf/test/globals.yml").open("a") as values:
         values.write("alert_routes: [log, file, webhook]\n")
     with listening() as receiver, pytest.MonkeyPatch.context() as patched:
