@@ -1,12 +1,15 @@
 """Silver to gold: the affected days and no others, and nothing twice."""
 
+import json
 from datetime import date, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from equality import fingerprints
 from gold_builders import PROGRESS, READ, moment, run_at
 from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.flights.feed import Mess, Rates
 from lakehouse_ml.lakehouse.affected_days import days_between
 from lakehouse_ml.pipelines import feature_engineering, ingestion
 from lakehouse_ml.pipelines.feature_engineering.affected import find_affected_days, reach_of_sources
@@ -17,9 +20,14 @@ from lakehouse_ml.pipelines.feature_engineering.gold import (
     join_families,
 )
 from lakehouse_ml.pipelines.feature_engineering.progress import mark_progress
-from project_builders import Project
+from project_builders import Project, records_of_the_year
 
 GOLD = ("gold.flights", "gold.features", "gold.labels")
+NOW = pd.Timestamp("2013-01-04", tz="UTC")
+# All that a feed may do without a record being lost or corrected.
+RATES = {"unknown_field": 0.02, "resend": 0.02, "late_resend": 0.02, "late_file": 0.3, "odd_file_days": 2}
+LOSSES = ("broken_line", "wrong_type", "impossible_value", "correction")
+HARMLESS = Mess(0, Rates(**RATES, **dict.fromkeys(LOSSES, 0.0)))
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +106,15 @@ def test_a_family_reads_only_what_is_published_within_its_lookback(spark):
 
 @pytest.fixture(scope="module")
 def project(spark, tmp_path_factory):
-    """Two days landed and built, then a third one."""
+    """Three days in two runs, by the hour, with files late, odd and landed twice, and lines sent twice."""
     project = Project(tmp_path_factory.mktemp("project"))
-    for start, until in ((None, "2013-01-03"), ("2013-01-03", "2013-01-04")):
-        project.play(until, start)
-        project.run(ingestion, feature_engineering)
+    records = {name: sent[sent["published_at"] < NOW] for name, sent in records_of_the_year().items()}
+    # What is late has landed when the second run looks, and the run's now is the third day's end all the same.
+    for landed, now in (("2013-01-03", "2013-01-03"), ("2013-01-12", f"{NOW:%Y-%m-%d}")):
+        project.play(landed, every="hour", mess=HARMLESS, records=records)
+        for path in sorted(project.landing.glob("movements/*T0?.jsonl.gz")):
+            project.land_bytes(f"movements/{path.name.replace('.', '-again.', 1)}", path.read_bytes())
+        project.run(ingestion, feature_engineering, params={"as_of": now})
     return project
 
 
@@ -116,10 +128,23 @@ def test_builds_every_flight_that_is_due_with_its_label(project):
     assert labelled > 0.8 * flights.count()
 
 
-def test_step_by_step_equals_all_at_once(spark, project, tmp_path):
+def test_the_feed_did_what_it_may(project):
+    manifest = json.loads((project.landing / "_manifest.json").read_text())
+    kinds = {damage["kind"] for damage in (*manifest["records"], *manifest["files"])}
+    assert kinds >= {"unknown_field", "resend", "late_resend", "late_file", "empty_file"}
+    assert {damage["effect"] for damage in manifest["records"]} == {"none", "duplicate"}
+    # The first run missed some of them, and its features have to be made anew.
+    late = {file["source"] for file in manifest["files"] if file["kind"] == "late_file"}
+    assert late & {"movements", "weather", "timetable"}
+    assert len(list(project.landing.glob("movements/*"))) > 3 * 20
+
+
+def test_hour_by_hour_late_and_twice_equals_all_at_once(spark, project, tmp_path):
     at_once = Project(tmp_path)
     at_once.play("2013-01-04")
     at_once.run(ingestion, feature_engineering)
+    for source in USE_CASE.sources:
+        assert project.content(f"silver.{source.name}") == at_once.content(f"silver.{source.name}")
     assert fingerprints(spark, project.lakehouse.folder, GOLD) == fingerprints(
         spark, at_once.lakehouse.folder, GOLD
     )

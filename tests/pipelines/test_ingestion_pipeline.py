@@ -1,4 +1,4 @@
-"""Ingestion as a whole on a slice of the real feed: clean, messy, hourly, out of order, killed, raced."""
+"""Ingestion as a whole on a slice of the real feed: clean, messy, killed, raced."""
 
 import json
 from collections import Counter
@@ -64,25 +64,6 @@ def messy(spark, tmp_path_factory) -> Project:
     project.play("2013-01-03", mess=MESS, records=slice_of_the_year())
     project.run(ingestion)
     project.play(EVERYTHING, mess=MESS, records=slice_of_the_year())
-    project.run(ingestion)
-    return project
-
-
-@pytest.fixture(scope="module")
-def hourly(spark, tmp_path_factory) -> Project:
-    """By the hour, every other file late and then landed twice."""
-    project = project_at(tmp_path_factory, "hourly")
-    project.play(EVERYTHING, every="hour", records=slice_of_the_year())
-    files = sorted(path for path in project.landing.glob("*/*") if path.parent.name != "airlines")
-    later = project.folder / "later"
-    for path in files[::2]:
-        later.joinpath(path.parent.name).mkdir(parents=True, exist_ok=True)
-        path.rename(later / path.parent.name / path.name)
-    project.run(ingestion)
-    for path in sorted(later.glob("*/*")):
-        content = path.read_bytes()
-        project.land_bytes(f"{path.parent.name}/{path.name}", content)
-        project.land_bytes(f"{path.parent.name}/{path.name.replace('.', '-again.', 1)}", content)
     project.run(ingestion)
     return project
 
@@ -157,12 +138,6 @@ def test_odd_and_late_files_are_on_record_and_every_line_is_accounted_for(messy)
     assert {row["status"] for row in log.values()} == {"ok", "empty", "unreadable"}
     assert sum(row["duplicates"] for row in log.values()) > 0
     assert any("unknown_field:gate" in row["warnings"] for row in log.values())
-
-
-def test_late_hourly_repeated_and_reordered_files_end_in_the_same_silver(clean, hourly):
-    for source in SOURCES:
-        assert hourly.content(f"silver.{source}") == clean.content(f"silver.{source}")
-    assert all(is_balanced(row) for row in log_of(hourly).values())
 
 
 @pytest.fixture
