@@ -82,6 +82,13 @@ def version(number: str) -> ModelReference:
     return ModelReference(number, number * 64)
 
 
+def bring_up(workspace: Workspace, number: str) -> None:
+    """The endpoint serves a version, and no update is under way."""
+    endpoint().serve(version(number))
+    workspace.endpoints.end_update(NAME)
+    assert workspace.endpoints.served(NAME) == [(MODEL, number)]
+
+
 @dataclass
 class Home:
     """A ledger and a registry of real models."""
@@ -172,9 +179,7 @@ def test_an_absent_endpoint_is_created_with_the_champion_alone_and_its_values(wo
 
 
 def test_an_endpoint_of_another_version_is_brought_to_the_champion(workspace: Workspace) -> None:
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
-    assert workspace.endpoints.served(NAME) == [(MODEL, "1")]
+    bring_up(workspace, "1")
     endpoint().serve(version("2"))
     assert workspace.endpoint_calls()[2:] == [GET, UPDATE]
     # Nobody waited for it.
@@ -199,36 +204,29 @@ def test_an_endpoint_that_serves_the_champion_or_is_on_the_way_to_it_is_left_alo
 def test_another_model_or_a_second_version_beside_it_is_not_the_champion_alone(
     workspace: Workspace, served: tuple[str, ...]
 ) -> None:
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
+    bring_up(workspace, "1")
     model, *versions = served
     workspace.endpoints.found[NAME]["config"]["served_entities"] = [
         {"name": f"v{number}", "entity_name": model, "entity_version": number} for number in versions
     ]
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
-    assert workspace.endpoints.served(NAME) == [(MODEL, "1")]
+    bring_up(workspace, "1")
 
 
 def test_an_update_on_its_way_to_another_version_is_a_conflict_that_the_next_run_heals(
     workspace: Workspace,
 ) -> None:
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
+    bring_up(workspace, "1")
     endpoint().serve(version("2"))
     # It still serves version 1, and will not for long.
     with pytest.raises(EndpointError, match=r"not brought to version 1: .*currently being updated"):
         endpoint().serve(version("1"))
     workspace.endpoints.end_update(NAME)
     assert workspace.endpoints.served(NAME) == [(MODEL, "2")]
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
-    assert workspace.endpoints.served(NAME) == [(MODEL, "1")]
+    bring_up(workspace, "1")
 
 
 def test_a_version_that_did_not_come_up_is_asked_for_anew_and_told_each_time(workspace: Workspace) -> None:
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
+    bring_up(workspace, "1")
     endpoint().serve(version("2"))
     for _ in range(2):
         workspace.endpoints.end_update(NAME, came_up=False)
@@ -242,8 +240,7 @@ def test_a_version_that_did_not_come_up_is_asked_for_anew_and_told_each_time(wor
 def test_after_a_failed_update_the_way_back_to_what_still_answers_asks_for_nothing(
     workspace: Workspace,
 ) -> None:
-    endpoint().serve(version("1"))
-    workspace.endpoints.end_update(NAME)
+    bring_up(workspace, "1")
     endpoint().serve(version("2"))
     workspace.endpoints.end_update(NAME, came_up=False)
     endpoint().serve(version("1"))
