@@ -1,6 +1,5 @@
 """The docs of a replay are its own figures, and only a finished one has them."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +78,6 @@ def test_a_commit_that_nobody_knows_is_asked_for_and_nothing_is_written(tmp_path
     assert commit_of(world, "abc") == "`abc`"
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="the commit is git's")
 def test_the_commit_on_record_goes_before_what_somebody_says(tmp_path: Path) -> None:
     record_code(tmp_path, ROOT)
     assert commit_of(World(tmp_path, ROOT), "abc") != "`abc`"
