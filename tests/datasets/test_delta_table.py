@@ -222,6 +222,18 @@ def test_replacing_touches_the_days_of_the_frame_and_no_other(spark, address):
     assert left == [("2013-01-01", "a", 1.0), ("2013-01-02", "a", 9.0)]
 
 
+def test_a_replaced_day_is_one_file_however_many_tasks_made_it(spark, address):
+    days = DeltaTable(**address, schema="gold", table="days", mode="replace")
+    shops = spark.range(0, 90, 1, 3).selectExpr(
+        "date_add(DATE'2013-01-01', CAST(id % 2 AS int)) AS day",
+        "CAST(id AS string) AS shop",
+        "0.5D AS sum_eur",
+    )
+    days.save(shops)
+    assert days.load().count() == 90
+    assert spark.sql(f"DESCRIBE DETAIL {days.identifier}").collect()[0]["numFiles"] == 2
+
+
 def test_a_read_only_name_refuses_to_write(orders, rows):
     with pytest.raises(DatasetError, match="read-only under this name: save through silver_orders"):
         orders(mode="read").save(rows(A))

@@ -198,9 +198,9 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         return None if stored is None else rows.join(stored.select(*key), key, "left_anti")
 
     def _replace_days(self, frame: DataFrame) -> None:
-        frame.write.format("delta").mode("overwrite").option("partitionOverwriteMode", "dynamic").saveAsTable(
-            self.identifier
-        )
+        # Each day in one task: a task writes a file of its own for every day that it has rows of.
+        writer = frame.repartition(F.col(str(self.contract.day))).write.format("delta").mode("overwrite")
+        writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self.identifier)
 
     def _create(self) -> None:
         if self._exists():
