@@ -1,8 +1,11 @@
-"""`kedro land`: where it lands, for which environment, and what it says when it cannot."""
+"""The project's commands, and `kedro land`: where it lands, for which environment, what it says when it cannot."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -37,6 +40,28 @@ def airlines_only(monkeypatch) -> None:
 
 def land(project: ProjectMetadata, *options: str) -> Result:
     return CliRunner().invoke(cli, ["land", *options], obj=project)
+
+
+@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
+def test_every_command_is_found_by_its_name(name):
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.name == name
+    assert command.help
+
+
+def test_a_command_that_does_not_exist_is_none_of_ours():
+    refused = CliRunner().invoke(cli, ["lnad"])
+    assert refused.exit_code == 2
+    assert "No such command" in refused.output
+
+
+@pytest.mark.slow
+def test_no_run_waits_for_libraries_that_only_other_commands_need():
+    code = "import sys, lakehouse_ml.cli, lakehouse_ml.settings, lakehouse_ml.pipeline_registry; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "lakehouse_ml.pipelines.training.tracking" in done.stdout.split()
+    assert not {"databricks.sdk", "skops", "uvicorn", "lakehouse_ml.deploy.bundle"} & set(done.stdout.split())
 
 
 def test_files_land_in_the_environments_folder_and_the_report_counts_them(project):

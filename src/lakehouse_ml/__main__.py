@@ -18,6 +18,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
 
+from lakehouse_ml.cli import cli
 from lakehouse_ml.conf_source import check_conf_source
 from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.quiet import quiet
@@ -59,10 +60,9 @@ def _command(given: list[str]) -> tuple[str, click.Command, list[str]]:
     """What is run, by name, and its own arguments."""
     if not given or given[0] not in COMMANDS:
         return NAME, run, given
-    # Not sooner: it brings MLflow in, which reads what `quiet` sets.
-    from lakehouse_ml.cli import cli
-
-    return f"{NAME} {given[0]}", cli.commands[given[0]], given[1:]
+    command = cli.get_command(click.Context(cli), given[0])
+    assert command is not None, given[0]
+    return f"{NAME} {given[0]}", command, given[1:]
 
 
 def _parser(*options: str) -> ArgumentParser:

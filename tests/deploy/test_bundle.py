@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -226,7 +227,9 @@ def test_the_entry_knows_the_commands_of_the_jobs_and_the_commands_their_paramet
     assert made == PEOPLES
     assert set(COMMANDS) == {*made}
     for name, parameters in made.items():
-        options = {option for known in cli.commands[name].params for option in known.opts}
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        options = {option for known in command.params for option in known.opts}
         assert {f"--{given}" for given in parameters} <= options
 
 

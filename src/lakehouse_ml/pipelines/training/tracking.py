@@ -8,7 +8,6 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-import skops.io
 from mlflow.entities import Metric, Param
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -91,6 +90,9 @@ def flat(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _log_model(fitted: Fitted, facts: Facts, example: pd.DataFrame) -> dict[str, Any]:
+    # It looks every estimator of scikit-learn up, for seconds: no run without a training waits for that.
+    import skops.io
+
     logged = mlflow.sklearn.log_model(
         fitted.model,
         name=fitted.role,
