@@ -1,4 +1,8 @@
+import json
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -60,3 +64,13 @@ def test_pins_of_what_loads_a_model_are_asked_for():
 @pytest.mark.parametrize("loose", ["skops", "skops>=0.1", "skops==0.0.1", "-r other.txt"])
 def test_a_requirement_that_pins_nothing_is_named(loose):
     assert loose in unpinned("\n".join([*PINNED[:-1], loose]))
+
+
+def test_a_trial_makes_no_store_of_its_own(mlflow_template: Path, tmp_path: Path):
+    # The template's model scores a tenth of the hour.
+    golden = pd.DataFrame({"hour": [1.0, 2.0], "wind_kn": [0.0, 1.0], "score": [0.1, 0.2]})
+    golden.to_parquet(tmp_path / "golden.parquet")
+    command = [sys.executable, "-I", "-m", "lakehouse_ml.probe_child", str(mlflow_template / "model")]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["answer.json", "golden.parquet"]
+    assert json.loads((tmp_path / "answer.json").read_text())["odd_scores"] == 0
