@@ -200,6 +200,16 @@ def test_a_copy_that_the_matrix_does_not_allow_is_refused(command: Callable[...,
     assert "prod takes no version from test: copies_from of roles.yml allows staging" in refused.output
 
 
+def test_where_nothing_was_trained_yet_the_ledger_is_empty_and_no_version_can_be_copied(
+    project: ProjectStores, command: Callable[..., Result]
+) -> None:
+    verified = command("ledger", "verify", "--env=test")
+    assert "0 rows: hashes, chain, alias and files agree" in verified.output
+    refused = command("promote", "--from", "test", "--to", "staging")
+    assert refused.exit_code == 1
+    assert "test has no champion to copy" in refused.output
+
+
 def test_a_copy_waits_for_no_run_and_leaves_its_hand_over_alone(
     project: ProjectStores, command: Callable[..., Result]
 ) -> None:
