@@ -62,6 +62,9 @@ def project(spark: SparkSession, mlflow_template: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "200")
     (folder / "data/mlflow").mkdir(parents=True)
+    # Absolute: MLflow keeps a store open by its address, and a relative one would be that of the test before.
+    with (folder / "conf/test/globals.yml").open("a") as values:
+        values.write(f"mlflow_root: {folder}/data/mlflow\n")
     for name in ("registry", "test"):
         shutil.copy(mlflow_template / "store.db", folder / f"data/mlflow/{name}.db")
     bootstrap_project(ROOT)
