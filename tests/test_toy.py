@@ -45,6 +45,8 @@ LOOP = (ingestion, feature_engineering, training, evaluation, promotion, inferen
 AS_OF = datetime(2024, 3, 12, tzinfo=UTC)
 DAILY = (ingestion, feature_engineering, inference, monitoring)
 
+pytestmark = pytest.mark.loop
+
 
 class Shop(Project):
     """The real conf, but for the values that name sources and features of flights."""
