@@ -25,7 +25,7 @@ UNSEEN = "never seen before"
 
 def main(folder: str) -> None:
     """Try the model in the folder on the golden rows."""
-    # Else MLflow, once it has loaded a model, makes a tracking store for its traces: ten times what loading takes.
+    # Else MLflow, once it has loaded a model, makes a tracking store for its traces, which nobody reads.
     mlflow.tracing.disable()
     model = mlflow.pyfunc.load_model(folder)
     golden = pd.read_parquet("golden.parquet")

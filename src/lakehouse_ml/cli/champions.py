@@ -38,7 +38,7 @@ CONF_SOURCE = click.option(
 
 
 def champions_of(context: KedroContext) -> Champions:
-    """Ledger, registry and golden rows of the environment; no evaluation left rows there yet: none."""
+    """Ledger, registry and golden rows of the environment, which has none of these rows before an evaluation."""
     catalog = context.catalog
     golden_rows = catalog.load("golden_rows") if catalog.exists("golden_rows") else {}
     return Champions(catalog.load("promotion_ledger"), catalog.load("model_registry"), golden_rows)

@@ -90,7 +90,7 @@ def flat(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _log_model(fitted: Fitted, facts: Facts, example: pd.DataFrame) -> dict[str, Any]:
-    # It looks every estimator of scikit-learn up, for seconds: no run without a training waits for that.
+    # It looks every estimator of scikit-learn up, for seconds: what neither logs nor loads a model does not wait.
     import skops.io
 
     logged = mlflow.sklearn.log_model(
