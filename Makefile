@@ -42,7 +42,7 @@ unit: env ## The tests of seconds: no Spark, no process, no store, no whole conf
 spark: env ## The others; each of the two processes has one Spark session for all its tests
 	$(BIN)/python -m pytest -m "(spark or slow) and not loop" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
 
-loops: env ## The tests of minutes: the whole loop as a user starts it, over Spark Connect, replayed, and killed
+loops: env ## The tests of minutes: files in any order, lines taken back, the whole loop as a user starts it, over Spark Connect, replayed, and killed
 	$(BIN)/python -m pytest -m loop --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/loops.xml
 
 lint: env workflows

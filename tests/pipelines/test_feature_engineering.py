@@ -118,6 +118,7 @@ def project(spark, tmp_path_factory):
     return project
 
 
+@pytest.mark.loop
 def test_builds_every_flight_that_is_due_with_its_label(project):
     flights, features = (project.table(f"gold.{name}") for name in ("flights", "features"))
     assert project.table("ops.runs").count() == 2
@@ -128,6 +129,7 @@ def test_builds_every_flight_that_is_due_with_its_label(project):
     assert labelled > 0.8 * flights.count()
 
 
+@pytest.mark.loop
 def test_the_feed_did_what_it_may(project):
     manifest = json.loads((project.landing / "_manifest.json").read_text())
     kinds = {damage["kind"] for damage in (*manifest["records"], *manifest["files"])}
@@ -139,6 +141,7 @@ def test_the_feed_did_what_it_may(project):
     assert len(list(project.landing.glob("movements/*"))) > 3 * 20
 
 
+@pytest.mark.loop
 def test_hour_by_hour_late_and_twice_equals_all_at_once(spark, project, tmp_path):
     at_once = Project(tmp_path)
     at_once.play("2013-01-04")
@@ -150,6 +153,7 @@ def test_hour_by_hour_late_and_twice_equals_all_at_once(spark, project, tmp_path
     )
 
 
+@pytest.mark.loop
 def test_running_again_writes_nothing(project):
     before = project.versions("gold")
     project.run(feature_engineering)

@@ -32,6 +32,8 @@ RELAXED = replace(
 CONTRACTS = {contract.table: contract for contract in (bronze_contract("readings"), STRICT, *TABLES)}
 COLUMNS = ("file", "sequence", "lines", "accepted", "duplicates", "quarantined", "status")
 
+pytestmark = pytest.mark.loop
+
 
 def reading(sensor: str, level: float) -> str:
     return json.dumps({"sensor": sensor, "level": level, "published_at": "2013-01-01T00:00:00Z"})
