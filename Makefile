@@ -42,8 +42,9 @@ unit: env ## The tests of seconds: no Spark, no process, no store, no whole conf
 spark: env ## The others; each of the two processes has one Spark session for all its tests
 	$(BIN)/python -m pytest -m "(spark or slow) and not loop" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
 
+# Not the files with most tests first: the longest of all has one.
 loops: env ## The tests of minutes: files in any order, lines taken back, the whole loop as a user starts it, over Spark Connect, replayed, and killed
-	$(BIN)/python -m pytest -m loop --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/loops.xml
+	$(BIN)/python -m pytest -m loop --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15 --junitxml build/tests/loops.xml
 
 lint: env workflows
 	$(BIN)/ruff check .
