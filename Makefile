@@ -51,7 +51,7 @@ lint: env workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	for env in dev test staging prod; do $(BIN)/kedro catalog resolve-patterns --env=$$env > $(VENV)/catalog-$$env.yml || exit 1; done
+	printf '%s\n' dev test staging prod | xargs -P 2 -I {} sh -c '$(BIN)/kedro catalog resolve-patterns --env={} > $(VENV)/catalog-{}.yml'
 
 prove-job: env ## Run every task of TARGET's jobs from the wheel in a clean environment, one killed and repaired
 	$(BIN)/python tests/prove_job.py --cloud $(CLOUD) --target $(TARGET) --kill $(KILL)
