@@ -1,5 +1,6 @@
 """What a table gained since its consumer last finished."""
 
+from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
@@ -65,11 +66,9 @@ class DeltaChanges(AbstractDataset[NoReturn, DataFrame]):
         return inserted.select(*self.source.contract.names, "_commit_version")
 
     def _done(self) -> int:
-        done = self.progress.load().where(
-            (F.col("consumer") == self.consumer) & (F.col("table") == self.source.table)
-        )
-        version = done.agg(F.max("version")).collect()[0][0]
-        return -1 if version is None else int(version)
+        version = self.progress.lakehouse.version(self.progress.table)
+        marks = {} if version < 0 else _marks(self.progress.identifier, version)
+        return marks.get((self.consumer, self.source.table), -1)
 
     def save(self, data: NoReturn) -> None:
         """Refused: changes are read."""
@@ -80,3 +79,12 @@ class DeltaChanges(AbstractDataset[NoReturn, DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"table": self.source.table, "consumer": self.consumer}
+
+
+@lru_cache(maxsize=1)
+def _marks(progress: str, version: int) -> dict[tuple[str, str], int]:
+    """Version read by consumer and table, as of a version of ``ops.progress``: all tables of a stage ask for it."""
+    rows = get_spark().sql(
+        f"SELECT consumer, table, max(version) FROM {progress} VERSION AS OF {version} GROUP BY consumer, table"
+    )
+    return {(consumer, table): last for consumer, table, last in rows.collect()}

@@ -1,6 +1,6 @@
 """What became of landed lines, counted in the tables that were written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse_ml.lakehouse.contract import Contract
-from lakehouse_ml.lakehouse.overlap import overlapping
+from lakehouse_ml.lakehouse.overlap import Touched, all_overlapping
 
 NAMES = ("warnings", "broken_rules")
 _POSITION = ("_file", "_line_no")
@@ -46,7 +46,7 @@ def outcomes(parts: Sequence[SourceLines]) -> DataFrame:
         One row per line: file, is_accepted, is_duplicate, is_rejected, warnings, broken_rules.
     """
     lines = _of_all((part, part.checked.select(*_POSITION, "_revision", *NAMES)) for part in parts)
-    stored = _of_all((part, _stored(part)) for part in parts)
+    stored = _of_all(zip(parts, _stored(parts), strict=True))
     is_valid, is_own = F.size("broken_rules") == 0, F.col("_stored") == F.struct(*_POSITION)
     return lines.join(stored, ["source", "_revision"], "left").select(
         F.col("_file").alias("file"),
@@ -57,11 +57,13 @@ def outcomes(parts: Sequence[SourceLines]) -> DataFrame:
     )
 
 
-def _stored(part: SourceLines) -> DataFrame:
-    """The stored records that the lines can be: _revision, _stored (file and line that it came from)."""
-    near = overlapping(part.silver, part.checked.where(F.size("broken_rules") == 0), part.contract.day)
-    near = part.silver.limit(0) if near is None else near
-    return near.select("_revision", F.struct(*_POSITION).alias("_stored"))
+def _stored(parts: Sequence[SourceLines]) -> Iterator[DataFrame]:
+    """The stored records that each source's lines can be: _revision, _stored (file and line that it came from)."""
+    valid = F.size("broken_rules") == 0
+    touched = [Touched(part.silver, part.checked.where(valid), part.contract.day) for part in parts]
+    for part, near in zip(parts, all_overlapping(touched), strict=True):
+        records = part.silver.limit(0) if near is None else near
+        yield records.select("_revision", F.struct(*_POSITION).alias("_stored"))
 
 
 def _of_all(frames: Iterable[tuple[SourceLines, DataFrame]]) -> DataFrame:
