@@ -14,7 +14,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyspark
@@ -42,20 +43,37 @@ from processes import QUICK_TO_START, ROOT, SHORT_LIVED
 UNTIL = pd.Timestamp("2013-02-24", tz="UTC")
 ROOTS = ("storage", "landing", "reporting", "mlflow")
 DAILY, RETRAIN, MAINTENANCE, ASKING = 550315892394120, 550315892394300, 550315892394400, 550315892394500
+APPROVAL = {"version": "1", "by": "Ada", "note": "card read, slices too"}
+
+
+class Step(NamedTuple):
+    """Tasks of a job that run one after another.
+
+    Attributes:
+        job: The job's name in the bundle.
+        run_id: Number of its run; steps with the same one are parts of one run.
+        tasks: Which of its tasks.
+        given: Parameters that differ from the job's defaults.
+    """
+
+    job: str
+    run_id: int
+    tasks: tuple[str, ...]
+    given: Mapping[str, str] = MappingProxyType({})
+
+
 # As on a first deployment: there is no champion before the first training.
 STORY = (
-    ("daily", DAILY, ("ingestion", "feature_engineering")),
-    ("retrain", RETRAIN, ("training", "evaluation", "promote")),
-    ("maintenance", MAINTENANCE, ("maintenance",)),
-    ("daily", DAILY, ("inference", "monitoring", "endpoint")),
+    Step("daily", DAILY, ("ingestion", "feature_engineering")),
+    Step("retrain", RETRAIN, ("training", "evaluation", "promote")),
+    Step("maintenance", MAINTENANCE, ("maintenance",)),
+    Step("daily", DAILY, ("inference", "monitoring", "endpoint")),
 )
-# What a person may ask for, and the answer after the first training: its model is champion, and none was before it.
+# Where a person has the last word, the first version awaits it.
+APPROVED = Step("approve", ASKING - 1, ("approve",), APPROVAL)
+# What a person may ask for, and the answer once the first model is champion: none was before it.
 ASKED = (
-    (
-        "approve",
-        {"version": "1", "by": "Ada", "note": "card read, slices too"},
-        "Version 1 awaits no approval",
-    ),
+    ("approve", APPROVAL, "Version 1 awaits no approval"),
     ("rollback", {"reason": "too many misses, at night", "by": "Ada"}, "No version was champion before"),
 )
 
@@ -98,9 +116,11 @@ class Proof:
         roots = {f"{root}_root": str(self.data / root) for root in ROOTS}
         globals_.write_text(yaml.safe_dump({**yaml.safe_load(globals_.read_text()), **roots}))
         (conf / "spark.yml").write_text(yaml.safe_dump({**SHORT_LIVED, "spark.driver.memory": "3g"}))
-        # Weeks of data instead of months, whatever the target.
-        if self.target != "test":
-            shutil.copy(ROOT / "conf/test/parameters.yml", conf / "parameters.yml")
+        # Weeks of data instead of months, whatever the target; the rules of its gate stay.
+        sizes = yaml.safe_load((ROOT / "conf/test/parameters.yml").read_text())
+        parameters = conf / "parameters.yml"
+        own = yaml.safe_load(parameters.read_text()) if parameters.exists() else {}
+        parameters.write_text(yaml.safe_dump({**own, **sizes}))
 
     def install(self) -> None:
         """The wheel, the job's pins, and what the runtime brings: Spark and Delta."""
@@ -176,11 +196,21 @@ def deployed(cloud: str, target: str) -> dict[str, Any]:
     return dict(yaml.safe_load(text.replace("${workspace.current_user.userName}", "somebody")))
 
 
+def configured(target: str) -> OmegaConfigLoader:
+    """The target's own configuration."""
+    return OmegaConfigLoader(str(ROOT / "conf"), env=target, **CONFIG_LOADER_ARGS)
+
+
 def webhook_variable(target: str) -> str:
-    """Environment variable that the webhook's address is looked for in, by the target's own configuration."""
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=target, **CONFIG_LOADER_ARGS)
-    address: Secret = loader["catalog"]["alert_messages"]["webhook"]["address"]
+    """Environment variable that the webhook's address is looked for in."""
+    address: Secret = configured(target)["catalog"]["alert_messages"]["webhook"]["address"]
     return address.variable
+
+
+def story_of(target: str) -> tuple[Step, ...]:
+    """What runs there, in order: with a person's approval where the target's gate demands it."""
+    demanded = configured(target)["parameters"]["promotion"]["rules"]["approval"]["required"]
+    return (*STORY[:2], APPROVED, *STORY[2:]) if demanded else STORY
 
 
 def run(*command: Any, cwd: Path | None = None) -> None:
@@ -192,20 +222,29 @@ def run(*command: Any, cwd: Path | None = None) -> None:
         raise RuntimeError(f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
-def tell(platform: Platform, *steps: tuple[str, int, tuple[str, ...]]) -> None:
+def tell(platform: Platform, *steps: Step) -> None:
     """Run the story's steps, all of their tasks."""
-    for job, run_id, tasks in steps:
-        platform.run_job(job, run_id, only=tasks)
+    for step in steps:
+        platform.run_job(step.job, step.run_id, step.given, only=step.tasks)
 
 
-def killed_and_repaired(platform: Platform, proof: Proof, place: int, task: str) -> Mapping[str, Any]:
-    """Kill a task amid its work, then run it and all later ones again; the tables after it."""
-    job, run_id, tasks = STORY[place]
+def parted(story: tuple[Step, ...], task: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """The story before a task, and from it on."""
+    place = next(number for number, step in enumerate(story) if task in step.tasks)
+    step, at = story[place], story[place].tasks.index(task)
+    before, after = step._replace(tasks=step.tasks[:at]), step._replace(tasks=step.tasks[at:])
+    return (*story[:place], before), (after, *story[place + 1 :])
+
+
+def killed_and_repaired(platform: Platform, proof: Proof, steps: tuple[Step, ...]) -> Mapping[str, Any]:
+    """Kill the first task amid its work, then run it and all later ones again; the tables after it."""
+    job, run_id, tasks, given = steps[0]
     before = len(list(commits(proof.catalog)))
     # Its first table is there, with rows or without, and nothing of what follows.
-    platform.kill_task(job, task, run_id, when=lambda: len(list(commits(proof.catalog))) >= before + 2)
-    platform.run_job(job, run_id, only=tasks[tasks.index(task) :])
-    tell(platform, *STORY[place + 1 :])
+    platform.kill_task(
+        job, tasks[0], run_id, given, when=lambda: len(list(commits(proof.catalog))) >= before + 2
+    )
+    tell(platform, *steps)
     return proof.tables()
 
 
@@ -243,20 +282,20 @@ def prove(proof: Proof, kill: str) -> None:
     proof.install()
     proof.land()
     console.print(f"built, installed, landed: {time.monotonic() - started:.0f} s")
-    place = next(number for number, (_, _, tasks) in enumerate(STORY) if kill in tasks)
-    job, run_id, tasks = STORY[place]
+    story = story_of(proof.target)
+    before, after = parted(story, kill)
     with proof.platform() as (platform, api):
-        told = {task for _, _, names in STORY for task in names} | {job for job, _, _ in ASKED}
+        told = {task for step in story for task in step.tasks} | {job for job, _, _ in ASKED}
         assert told == {task["task_key"] for name in platform.numbers for task in platform.ordered(name)} - {
             "promotion"
         }
-        tell(platform, *STORY[:place], (job, run_id, tasks[: tasks.index(kill)]))
+        tell(platform, *before)
         shutil.copytree(proof.data, proof.folder / "before", symlinks=True)
-        tell(platform, (job, run_id, tasks[tasks.index(kill) :]), *STORY[place + 1 :])
+        tell(platform, *after)
         uninterrupted = read(proof)
         shutil.rmtree(proof.data)
         (proof.folder / "before").rename(proof.data)
-        repaired = killed_and_repaired(platform, proof, place, kill)
+        repaired = killed_and_repaired(platform, proof, after)
         check_answers(platform)
     differ = sorted(
         name for name in {*uninterrupted, *repaired} if uninterrupted.get(name) != repaired.get(name)
@@ -292,7 +331,7 @@ def main() -> None:
     parser.add_argument("--cloud", choices=CLOUDS, default="aws")
     parser.add_argument("--target", nargs="+", default=["test"])
     parser.add_argument(
-        "--kill", choices=[task for _, _, tasks in STORY for task in tasks], default="inference"
+        "--kill", choices=[task for step in STORY for task in step.tasks], default="inference"
     )
     options = parser.parse_args()
     quiet()
