@@ -14,8 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pyspark
@@ -29,6 +28,7 @@ from rich.table import Table
 
 from equality import assert_balanced, fingerprints
 from job_runner import Platform, TaskFailedError, commits
+from job_story import ASKED, ASKING, RETRAIN, STORY, Step, parted, story_of
 from jobs_api import Workspace, login, served
 from lakehouse_ml.cli.bundle import CLOUDS, read_project
 from lakehouse_ml.datasets.session import configure_spark, get_spark
@@ -42,41 +42,6 @@ from processes import QUICK_TO_START, ROOT, SHORT_LIVED
 
 UNTIL = pd.Timestamp("2013-02-24", tz="UTC")
 ROOTS = ("storage", "landing", "reporting", "mlflow")
-DAILY, RETRAIN, MAINTENANCE, ASKING = 550315892394120, 550315892394300, 550315892394400, 550315892394500
-APPROVAL = {"version": "1", "by": "Ada", "note": "card read, slices too"}
-
-
-class Step(NamedTuple):
-    """Tasks of a job that run one after another.
-
-    Attributes:
-        job: The job's name in the bundle.
-        run_id: Number of its run; steps with the same one are parts of one run.
-        tasks: Which of its tasks.
-        given: Parameters that differ from the job's defaults.
-    """
-
-    job: str
-    run_id: int
-    tasks: tuple[str, ...]
-    given: Mapping[str, str] = MappingProxyType({})
-
-
-# As on a first deployment: there is no champion before the first training.
-STORY = (
-    Step("daily", DAILY, ("ingestion", "feature_engineering")),
-    Step("retrain", RETRAIN, ("training", "evaluation", "promote")),
-    Step("maintenance", MAINTENANCE, ("maintenance",)),
-    Step("daily", DAILY, ("inference", "monitoring", "endpoint")),
-)
-# Where a person has the last word, the first version awaits it.
-APPROVED = Step("approve", ASKING - 1, ("approve",), APPROVAL)
-# What a person may ask for, and the answer once the first model is champion: none was before it.
-ASKED = (
-    ("approve", APPROVAL, "Version 1 awaits no approval"),
-    ("rollback", {"reason": "too many misses, at night", "by": "Ada"}, "No version was champion before"),
-)
-
 console = Console(width=120)
 
 
@@ -207,12 +172,6 @@ def webhook_variable(target: str) -> str:
     return address.variable
 
 
-def story_of(target: str) -> tuple[Step, ...]:
-    """What runs there, in order: with a person's approval where the target's gate demands it."""
-    demanded = configured(target)["parameters"]["promotion"]["rules"]["approval"]["required"]
-    return (*STORY[:2], APPROVED, *STORY[2:]) if demanded else STORY
-
-
 def run(*command: Any, cwd: Path | None = None) -> None:
     """Run a command to its end; what it printed is in the error."""
     done = subprocess.run(
@@ -226,14 +185,6 @@ def tell(platform: Platform, *steps: Step) -> None:
     """Run the story's steps, all of their tasks."""
     for step in steps:
         platform.run_job(step.job, step.run_id, step.given, only=step.tasks)
-
-
-def parted(story: tuple[Step, ...], task: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """The story before a task, and from it on."""
-    place = next(number for number, step in enumerate(story) if task in step.tasks)
-    step, at = story[place], story[place].tasks.index(task)
-    before, after = step._replace(tasks=step.tasks[:at]), step._replace(tasks=step.tasks[at:])
-    return (*story[:place], before), (after, *story[place + 1 :])
 
 
 def killed_and_repaired(platform: Platform, proof: Proof, steps: tuple[Step, ...]) -> Mapping[str, Any]:
@@ -282,7 +233,7 @@ def prove(proof: Proof, kill: str) -> None:
     proof.install()
     proof.land()
     console.print(f"built, installed, landed: {time.monotonic() - started:.0f} s")
-    story = story_of(proof.target)
+    story = story_of(configured(proof.target)["parameters"]["promotion"]["rules"]["approval"]["required"])
     before, after = parted(story, kill)
     with proof.platform() as (platform, api):
         told = {task for step in story for task in step.tasks} | {job for job, _, _ in ASKED}
