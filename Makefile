@@ -43,7 +43,7 @@ spark: env ## The others; each of the two processes has one Spark session for al
 	$(BIN)/python -m pytest -m "(spark or slow) and not loop" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
 
 # Not the files with most tests first: the longest of all has one.
-loops: env ## The tests of minutes: files in any order, lines taken back, the whole loop as a user starts it, over Spark Connect, replayed, and killed
+loops: env ## The tests of minutes: a damaged feed, files in any order, lines taken back, the packaged entry, the whole loop as a user starts it, over Spark Connect, replayed, and killed
 	$(BIN)/python -m pytest -m loop --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15 --junitxml build/tests/loops.xml
 
 lint: env workflows

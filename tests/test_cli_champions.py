@@ -165,6 +165,7 @@ def packed_conf(project: ProjectStores) -> Path:
     return project.folder / "conf.tar.gz"
 
 
+@pytest.mark.loop
 def test_the_packaged_entry_does_what_a_person_asks_of_a_job(
     project: ProjectStores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

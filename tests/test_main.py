@@ -44,7 +44,7 @@ print("reached", sorted(reached), "telemetry off", os.environ["DO_NOT_TRACK"])
 """
 
 
-@pytest.mark.slow
+@pytest.mark.loop
 def test_a_host_gets_nothing_for_success_and_the_error_for_a_failure_whatever_its_shell(
     tmp_path: Path,
 ) -> None:

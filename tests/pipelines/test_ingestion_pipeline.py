@@ -108,6 +108,7 @@ def test_running_again_adds_nothing_and_commits_nothing_but_the_run(clean):
     assert clean.versions() == before | {"ops.runs": before["ops.runs"] + 1}
 
 
+@pytest.mark.loop
 def test_the_messy_feed_is_the_clean_one_but_for_the_damaged_records(clean, messy):
     damages = json.loads((messy.landing / "_manifest.json").read_text())["records"]
     for source in SOURCES:
@@ -118,6 +119,7 @@ def test_the_messy_feed_is_the_clean_one_but_for_the_damaged_records(clean, mess
         assert kinds["lost"] > 0 or source == "airlines"
 
 
+@pytest.mark.loop
 def test_the_lost_and_the_added_are_those_of_the_manifest(messy):
     damages = json.loads((messy.landing / "_manifest.json").read_text())["records"]
     lost = {
@@ -131,6 +133,7 @@ def test_the_lost_and_the_added_are_those_of_the_manifest(messy):
     assert {line for _, line in odd} == {0}
 
 
+@pytest.mark.loop
 def test_odd_and_late_files_are_on_record_and_every_line_is_accounted_for(messy):
     log = log_of(messy)
     assert set(log) == {f"{path.parent.name}/{path.name}" for path in messy.landing.glob("*/*")}
