@@ -9,12 +9,21 @@ from pyspark.sql import functions as F
 # Which of two equal lines came first depends on the order of arrival; so does the split in the log.
 SPLIT = {"accepted", "duplicates"}
 CLOCK = {"logged_at", "opened_at", "recorded_at", "timestamp"}
-# A model's files bear the moment that they were made, and so does all that is a hash over them or over the clock.
+# A model's files bear the moment that they were made, and so does all that is a hash over them or over the clock;
+# reasons tell how fast the model answered and what memory it held.
 _MODEL = ("model_digest",)
 MADE_AT = {
     "ml.predictions": _MODEL,
     "ml.evaluations": (*_MODEL, "compared_digest"),
-    "ops.promotion_ledger": (*_MODEL, "subject", "evidence", "evidence_hash", "previous_hash", "row_hash"),
+    "ops.promotion_ledger": (
+        *_MODEL,
+        "subject",
+        "evidence",
+        "evidence_hash",
+        "previous_hash",
+        "row_hash",
+        "reasons",
+    ),
 }
 
 
