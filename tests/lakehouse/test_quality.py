@@ -9,7 +9,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from lakehouse_ml.lakehouse.contract import Rule
-from lakehouse_ml.lakehouse.quality import accepted, checked_lines, rejected
+from lakehouse_ml.lakehouse.quality import accepted, checked_lines, no_checked_lines, rejected
 from line_builders import GOOD, LINES, READINGS, good, landed
 
 WARNINGS = {
@@ -40,6 +40,12 @@ def checked(spark) -> dict[str, Row]:
     rows = checked_lines(landed(spark, [line for line, _ in LINES.values()]), READINGS).collect()
     numbers = dict(enumerate(LINES, start=1))
     return {numbers[row["_line_no"]]: row for row in rows}
+
+
+def test_no_lines_have_the_columns_of_checked_ones(spark):
+    lines = landed(spark, [good()])
+    assert no_checked_lines(lines, READINGS).dtypes == checked_lines(lines, READINGS).dtypes
+    assert no_checked_lines(lines, READINGS).isEmpty()
 
 
 @pytest.mark.parametrize("case", LINES)

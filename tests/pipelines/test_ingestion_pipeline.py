@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -12,10 +13,11 @@ from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.flights.feed import Mess, Rates
-from lakehouse_ml.lakehouse.landing import LandingError
+from lakehouse_ml.lakehouse.landing import LandedFile, LandingError
 from lakehouse_ml.pipelines import ingestion
 from lakehouse_ml.pipelines.ingestion.clean import clean as clean_lines
 from lakehouse_ml.pipelines.ingestion.open_run import IngestionError
+from line_builders import landed
 from project_builders import Project, records_of_the_year
 
 SOURCES = ("movements", "weather", "airlines")
@@ -231,8 +233,8 @@ def test_a_file_that_changed_after_it_was_taken_stops_the_run_by_name(airlines):
 def test_a_line_that_a_write_lost_stops_the_run_by_name(airlines):
     airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"), airline("BB"))
 
-    def lossy(new_bronze):
-        checked, silver = clean_lines(new_bronze, CONTRACTS["silver.airlines"])
+    def lossy(new_bronze, new_files):
+        checked, silver = clean_lines(new_bronze, new_files, CONTRACTS["silver.airlines"])
         return checked, silver.where("carrier = 'AA'")
 
     nodes = {node.name: node for node in ingestion.create_pipeline(airlines.use_case).nodes}
@@ -240,6 +242,18 @@ def test_a_line_that_a_write_lost_stops_the_run_by_name(airlines):
     nodes["clean_airlines"] = Node(lossy, sound.inputs, sound.outputs, name=sound.name)
     with pytest.raises(IngestionError, match=r"unaccounted for in airlines/2013-01-01\.jsonl\.gz: 1 lines"):
         airlines.run(Pipeline(list(nodes.values())))
+
+
+def test_lines_are_checked_while_a_file_of_their_source_is_new(spark):
+    bronze = landed(spark, [airline("AA"), "{"])
+    new = LandedFile("airlines/2013-01-01.jsonl.gz", "airlines", LAST_OF_AIRLINES, LAST_OF_AIRLINES, 100)
+
+    def counts(*files: LandedFile) -> list[int]:
+        return [frame.count() for frame in clean_lines(bronze, list(files), CONTRACTS["silver.airlines"])]
+
+    assert counts(new) == [2, 1]
+    for other in ({"source": "weather"}, {"is_named": False}, {"size_bytes": 0}):
+        assert counts(replace(new, **other)) == [0, 0]
 
 
 def test_no_landing_folder_says_how_to_get_one(project):

@@ -42,6 +42,11 @@ class LandedFile:
     size_bytes: int
     is_named: bool = True
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether it can hold lines that are taken."""
+        return self.is_named and self.size_bytes > 0
+
 
 def landed_files(found: Sequence[tuple[str, str, int]]) -> list[LandedFile]:
     """The landing files in the same order; a misnamed one has the period of the newest file beside it.

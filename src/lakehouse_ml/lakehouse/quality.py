@@ -22,6 +22,8 @@ _JSON_OPTIONS = {
     "allowNonNumericNumbers": "false",
 }
 _NESTED = r"^[\[{]"
+# What a checked line has beside the contract's columns.
+_CHECKED = {"line": "string", "broken_rules": "array<string>", "warnings": "array<string>"}
 
 
 # What comes first: of a line that breaks one of these nothing else is told.
@@ -75,9 +77,18 @@ def checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
     checked = typed_lines(lines, contract).withColumns(
         {"broken_rules": _broken(contract), "warnings": _warnings(contract)}
     )
-    return persisted(
-        _whole_files(checked, contract).select(*contract.names, "line", "broken_rules", "warnings")
-    )
+    return persisted(_whole_files(checked, contract).select(*contract.names, *_CHECKED))
+
+
+def no_checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
+    """What :func:`checked_lines` gives of no lines; nothing is read or parsed for it.
+
+    Args:
+        lines: Bronze rows, of which none is taken.
+        contract: The source's silver contract.
+    """
+    kinds = {column.name: column.type for column in contract.columns} | _CHECKED
+    return lines.limit(0).select(*(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()))
 
 
 def accepted(checked: DataFrame, contract: Contract) -> DataFrame:

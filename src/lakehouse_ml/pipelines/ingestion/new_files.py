@@ -1,6 +1,6 @@
 """Which landing files are new, and their lines into bronze."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pyspark.sql import DataFrame
 
@@ -67,5 +67,10 @@ def ingest(landing: DataFrame, new_files: list[LandedFile], source: str) -> Iter
         new_files: Files that are not in the ingestion log.
         source: The source's name.
     """
-    if any(file.source == source and file.is_named and file.size_bytes > 0 for file in new_files):
+    if has_new_lines(new_files, source):
         yield bronze_lines(landing, source)
+
+
+def has_new_lines(new_files: Iterable[LandedFile], source: str) -> bool:
+    """Whether a source's new files can hold lines; all those of other files are on record."""
+    return any(file.source == source and file.has_lines for file in new_files)

@@ -65,7 +65,7 @@ def _source_nodes(contract: Contract) -> list[Node]:
         ),
         Node(
             func=bound(clean, contract=contract),
-            inputs=f"bronze_{source}@new",
+            inputs=[f"bronze_{source}@new", "new_files"],
             outputs=[f"checked_{source}", f"silver_{source}"],
             name=f"clean_{source}",
         ),
