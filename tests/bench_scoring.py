@@ -1,26 +1,38 @@
 """Batch scoring in rows a second, as a ratio to the model itself in this process, from a million rows up.
 
+Both models of the use case, as large as nine months and the real parameters make them: the trees as many as a
+training may choose, the columns as many as there are categories that are not rare.
 Both score the same rows of the same file: the stage reads, joins and checks them, the model gets them in memory.
 The predictions are thrown away: what it costs to write them to ``ml.predictions`` is not in the figure.
 """
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
+import yaml
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
-from bench_serving import built, scores, seconds, spark_conf
+from bench_serving import AS_OF, built, scores, seconds, spark_conf
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.lakehouse.labelled import labelled_rows
+from lakehouse_ml.probability_model import ProbabilityModel
 from lakehouse_ml.registry import Champion, Registry
+from processes import ROOT
 
 ROWS = 1_000_000
-TIMES = 3
+WARM, TIMES = 2, 3
 LEAST = 0.7
+TRAINING_ROWS = 250_000
+TRAINING = ROOT / "conf/base/parameters_training.yml"
 
 
 def repeated(features: DataFrame, folder: Path) -> DataFrame:
@@ -37,24 +49,43 @@ def score(features: DataFrame, champion: Champion) -> None:
     scores(features, features, champion).write.format("noop").mode("overwrite").save()
 
 
+def fitted(gold: Path) -> Iterator[tuple[str, ProbabilityModel]]:
+    """Both models of the use case by role, on the rows of gold; the trees as many as a training may choose."""
+    read = get_spark().read.format("delta")
+    label, names = USE_CASE.labels.column, list(USE_CASE.feature_names)
+    known = labelled_rows(read.load(str(gold / "features")), read.load(str(gold / "labels")), label, AS_OF)
+    few = known.select(*names, label).toPandas()
+    # What is rare has no column of its own: rows of nine months make as many columns as a real training does.
+    rows = pd.concat([few] * -(-TRAINING_ROWS // len(few)))
+    tuning = yaml.safe_load(TRAINING.read_text())["training"]["tuning"]
+    for estimator in USE_CASE.estimators:
+        rounds = {estimator.rounds: tuning["max_rounds"]} if estimator.rounds else {}
+        model = ProbabilityModel(estimator.build({**estimator.start, **rounds}, 0))
+        yield estimator.role, model.fit(rows[names], rows[label].to_numpy(bool))
+
+
 def main(project: Path, folder: Path) -> int:
     """Print the table; 1 when scoring is slower than allowed."""
     stores = [f"sqlite:///{project}/data/mlflow/{name}.db" for name in ("registry", "test")]
     registry = Registry(f"test.ml.{USE_CASE.model_name}", *stores)
     champion = registry.load(registry.aliased())
     configure_spark(spark_conf())
-    gold = get_spark().read.format("delta").load(str(project / "data/lakehouse/test/gold/features"))
-    features = repeated(gold, folder / "features")
+    gold = project / "data/lakehouse/test/gold"
+    features = repeated(get_spark().read.format("delta").load(str(gold / "features")), folder / "features")
     rows = features.select(*champion.feature_names).toPandas()
-    # The first batch starts the workers.
-    score(features.where("predict_date = '2013-01-31'"), champion)
-    batch = seconds(lambda: score(features, champion), TIMES).min()
-    itself = seconds(lambda: champion.model.predict(rows), TIMES).min()
-    ratio = itself / batch
-    table = Table("rows", "model rows/s", "batch rows/s", title=f"Ratio {ratio:.2f}, at least {LEAST}")
-    table.add_row(f"{len(rows):,}", f"{len(rows) / itself:,.0f}", f"{len(rows) / batch:,.0f}")
+    table = Table("model", "rows", "its rows/s", "batch rows/s", "ratio", title=f"At least {LEAST}")
+    ratios = []
+    for role, model in fitted(gold):
+        scorer = replace(champion, model=model)
+        # The first batches start the workers, and let Java compile.
+        seconds(partial(score, features, scorer), WARM)
+        batch = seconds(partial(score, features, scorer), TIMES).min()
+        itself = seconds(partial(model.predict, rows), TIMES).min()
+        ratios.append(itself / batch)
+        rates = (f"{len(rows) / each:,.0f}" for each in (itself, batch))
+        table.add_row(role, f"{len(rows):,}", *rates, f"{ratios[-1]:.2f}")
     Console().print(table)
-    return int(ratio < LEAST)
+    return int(min(ratios) < LEAST)
 
 
 if __name__ == "__main__":
