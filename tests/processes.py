@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent.parent
 # Java compiles code for the long run; what lives for some minutes is done sooner without. The quick compiler alone has
 # 48 MB for what it compiles, which the whole loop fills: from there on Java would only interpret.
 SHORT_LIVED = {
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m "
-    "-Duser.timezone=UTC -Dderby.system.home=/tmp"
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xms1g -Xmn400m -XX:MetaspaceSize=300m "
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Duser.timezone=UTC -Dderby.system.home=/tmp"
 }
 # So does Spark; a few rows are read sooner without.
 QUICK_TO_START = {
