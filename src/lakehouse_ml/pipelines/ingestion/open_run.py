@@ -1,6 +1,7 @@
 """The run's "now", resolved once for every later stage."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -18,21 +19,52 @@ class AsOfError(ValueError):
     """The run's now lies where no run can be; the message names it and the way out."""
 
 
-def check_balance(ingestion_log: DataFrame, new_files: list[LandedFile]) -> None:
+class Landed(NamedTuple):
+    """What is on record of the landed files.
+
+    Attributes:
+        first: Start of the first period, UTC.
+        newest: End of the newest period, UTC.
+        gaps: Lines unaccounted for, by file.
+        failed: Files that were rejected whole.
+    """
+
+    first: datetime
+    newest: datetime
+    gaps: dict[str, int]
+    failed: frozenset[str]
+
+
+def landed(ingestion_log: DataFrame, sources: tuple[str, ...]) -> Landed:
+    """What the ingestion log says, in one scan of it.
+
+    Args:
+        ingestion_log: ``ops_ingestion_log``.
+        sources: Sources whose periods count.
+    """
+    is_theirs = F.col("source").isin(*sources)
+    gap = F.col("lines") - F.col("accepted") - F.col("duplicates") - F.col("quarantined")
+    first, newest, gaps, failed = ingestion_log.agg(
+        F.unix_micros(F.min(F.when(is_theirs, F.col("period_start")))),
+        F.unix_micros(F.max(F.when(is_theirs, F.col("period_end")))),
+        F.collect_list(F.when(gap != 0, F.struct("file", gap))),
+        F.collect_list(F.when(F.col("status") == "failed", F.col("file"))),
+    ).collect()[0]
+    return Landed(_moment(first), _moment(newest), {file: lines for file, lines in gaps}, frozenset(failed))
+
+
+def check_balance(record: Landed, new_files: list[LandedFile]) -> None:
     """Make sure that every line is accounted for, and that no new file was rejected whole.
 
     Raises:
         IngestionError: Naming the files.
     """
-    gap = F.col("lines") - F.col("accepted") - F.col("duplicates") - F.col("quarantined")
-    suspects = ingestion_log.select("file", gap.alias("gap"), "status").where("gap != 0 OR status = 'failed'")
-    found = {row["file"]: row for row in suspects.collect()}
-    lost = [f"{name}: {row['gap']} lines" for name, row in found.items() if row["gap"] != 0]
+    lost = [f"{name}: {gap} lines" for name, gap in sorted(record.gaps.items())]
     if lost:
         raise IngestionError(
-            f"Lines unaccounted for in {'; '.join(sorted(lost))}. Run `kedro refresh --layer silver`"
+            f"Lines unaccounted for in {'; '.join(lost)}. Run `kedro refresh --layer silver`"
         )
-    failed = [file.file for file in new_files if file.file in found]
+    failed = [file.file for file in new_files if file.file in record.failed]
     if failed:
         raise IngestionError(
             f"Rejected whole, since a line breaks a rule with the action fail: {', '.join(failed)}. The lines are in "
@@ -60,9 +92,10 @@ def open_run(
         sources: Sources whose periods tell the time: the use case's. What the platform lands bears the wall clock,
             which may be years away from the data that is played.
     """
-    check_balance(ingestion_log, new_files)
+    record = landed(ingestion_log, sources)
+    check_balance(record, new_files)
     last = runs.agg(F.unix_micros(F.max("as_of")), F.count("*")).collect()[0]
-    now = resolve_as_of(as_of, *_landed_period(ingestion_log, sources), _moment(last[0]))
+    now = resolve_as_of(as_of, record.first, record.newest, None if last[0] is None else _moment(last[0]))
     inputs = {
         name: version for name, version in table_versions.items() if name.startswith(("bronze.", "silver."))
     }
@@ -101,17 +134,8 @@ def resolve_as_of(as_of: str | None, first: datetime, newest: datetime, last: da
     return now
 
 
-def _landed_period(ingestion_log: DataFrame, sources: tuple[str, ...]) -> tuple[datetime, datetime]:
-    """Start of the first and end of the newest period on record, UTC."""
-    ends = ingestion_log.where(F.col("source").isin(*sources)).agg(
-        F.unix_micros(F.min("period_start")), F.unix_micros(F.max("period_end"))
-    )
-    first, newest = ends.collect()[0]
-    return datetime.fromtimestamp(first / 1e6, UTC), datetime.fromtimestamp(newest / 1e6, UTC)
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
+def _moment(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC)
 
 
 def mark_progress(run: Run, ingestion_log: DataFrame, sources: tuple[str, ...]) -> DataFrame:

@@ -79,10 +79,13 @@ def newest_evaluation(evaluations: DataFrame) -> pd.DataFrame:
     Args:
         evaluations: ``ml_evaluations``.
     """
-    whole = evaluations.where((F.col("compared_to") == "") & (F.col("slice") == "all"))
-    newest = whole.agg(F.max_by("run_id", F.struct("as_of", "run_id"))).toPandas().iloc[0, 0]
-    wanted = whole.where((F.col("run_id") == newest) & F.col("metric").isin(*_SHOWN))
-    return wanted.select("role", "metric", "value", "low", "high").orderBy("role", "metric").toPandas()
+    whole = (F.col("compared_to") == "") & (F.col("slice") == "all")
+    shown = evaluations.where(whole & F.col("metric").isin(*_SHOWN))
+    # All of them, nine rows for each: the newest is not known before they are read, and each query takes its time.
+    rows = shown.select("as_of", "run_id", "role", "metric", *_ENDS).toPandas()
+    newest = rows.sort_values(["as_of", "run_id"])["run_id"].tail(1)
+    wanted = rows[rows["run_id"].isin(newest)].sort_values(["role", "metric"], ignore_index=True)
+    return wanted.drop(columns=["as_of", "run_id"])
 
 
 def summarise(
