@@ -25,6 +25,7 @@ from lakehouse_ml.pipelines.monitoring.history import (
 )
 from lakehouse_ml.pipelines.monitoring.profile import profile
 from lakehouse_ml.pipelines.monitoring.quality import holdout_intervals, resolve_predictions
+from lakehouse_ml.pipelines.monitoring.summary import newest_evaluation
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
 from monitoring_rows import (
     AS_OF,
@@ -277,6 +278,26 @@ def test_the_first_holdout_of_a_model_counts(table: Table) -> None:
         evaluation("run-1", AS_OF, metric="roc_auc", low=None),
     )
     assert holdout_intervals(table(tables.EVALUATIONS, *rows)) == {"digest": {"brier_loss": (0.2, 0.4)}}
+
+
+def test_the_newest_evaluation_is_that_of_the_last_run_at_the_latest_time(table: Table) -> None:
+    earlier = AS_OF - timedelta(days=30)
+    rows = (
+        evaluation("run-1", AS_OF, value=0.1),
+        evaluation("run-2", AS_OF, value=0.2),
+        evaluation("run-2", AS_OF, role="baseline", metric="roc_auc", value=0.7, low=0.6, high=0.8),
+        evaluation("run-2", AS_OF, metric="log_loss"),
+        evaluation("run-2", AS_OF, compared_to="baseline"),
+        evaluation("run-2", AS_OF, slice="carrier", slice_value="UA"),
+        evaluation("run-3", earlier, value=0.3),
+    )
+    found = newest_evaluation(table(tables.EVALUATIONS, *rows))
+    assert found.columns.tolist() == ["role", "metric", "value", "low", "high"]
+    assert found.to_numpy().tolist() == [
+        ["baseline", "roc_auc", 0.7, 0.6, 0.8],
+        ["challenger", "brier_loss", 0.2, 0.2, 0.4],
+    ]
+    assert newest_evaluation(table(tables.EVALUATIONS)).empty
 
 
 def test_a_replayed_file_counts_once_and_neither_an_empty_a_later_nor_a_repeated_one_is_news(
