@@ -17,4 +17,6 @@ def test_without_java_a_session_is_refused_with_the_one_sentence(no_session, tmp
 
 
 def test_the_running_session_is_everybodys(spark):
-    assert get_spark() is spark
+    # A temporary view is one session's alone; Python may give that session a second object.
+    spark.range(3).createOrReplaceTempView("everybodys")
+    assert get_spark().table("everybodys").count() == 3
