@@ -36,8 +36,8 @@ test: env lint unit spark ## Lint, types, import contracts, catalogs, and all te
 # Two processes of tests fill two cores; threads of their own would only wait for each other.
 unit spark loops: export OMP_NUM_THREADS = 1
 
-unit: env ## The tests of seconds: no Spark, no process, no store, no whole configuration, no year of the feed
-	$(BIN)/python -m pytest -m "not (spark or slow or loop)" --numprocesses 2 --dist loadfile --junitxml build/tests/unit.xml
+unit: env ## The tests of functions, in seconds: no Spark, no process, server or command, no whole configuration, no page
+	$(BIN)/python -m pytest --unit --numprocesses 2 --dist loadfile --junitxml build/tests/unit.xml
 
 spark: env ## The others; each of the two processes has one Spark session for all its tests
 	$(BIN)/python -m pytest -m "(spark or slow) and not loop" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml

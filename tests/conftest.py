@@ -1,18 +1,19 @@
 """Fixtures that every test shares: one Spark session, no stray MLflow run."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from pyspark.sql import SparkSession
 
-from lakehouse_ml.datasets.session import configure_spark, get_spark
 from lakehouse_ml.platform import platform
-from processes import small_spark
 
+# Fixtures import what they need: every process of tests reads this file before any test, and so does the one above.
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from project_builders import Project
     from registry_builders import Stores
 
@@ -22,12 +23,30 @@ settings.register_profile("often", deadline=None, max_examples=50)
 settings.load_profile("often")
 
 
+# What `--unit` leaves out, and a file of which it leaves out everything.
+NOT_UNIT = ("spark", "slow", "loop")
+WHOLE_FILE = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(NOT_UNIT)})$", re.MULTILINE)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--unit", action="store_true", help="only the tests of functions, which take seconds")
     parser.addoption(
         "--kills", type=int, default=5, help="how often test_chaos kills; test_replay half as often, less one"
     )
     parser.addoption("--chaos-seed", type=int, default=1, help="chooses the moments of the kills")
     parser.addoption("--remote", help="address of a Spark Connect server that the tests run over")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("unit"):
+        config.option.markexpr = f"not ({' or '.join(NOT_UNIT)})"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files without a unit test are not even imported for them: that takes as long as a fifth of the tests."""
+    if config.getoption("unit") and collection_path.suffix == ".py":
+        return bool(WHOLE_FILE.search(collection_path.read_text())) or None
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,7 +69,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[SparkSession]:
+def spark(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> "Iterator[SparkSession]":
+    from lakehouse_ml.datasets.session import configure_spark, get_spark
+    from processes import small_spark
+
     remote = pytestconfig.getoption("--remote")
     configure_spark({"spark.remote": remote} if remote else small_spark(tmp_path_factory.mktemp("warehouse")))
     session = get_spark()
@@ -84,7 +106,7 @@ def place(
 
 
 @pytest.fixture
-def project(spark: SparkSession, tmp_path: Path) -> "Project":
+def project(spark: "SparkSession", tmp_path: Path) -> "Project":
     """The real conf over folders of its own. For a project that a whole module shares, make a ``Project`` itself."""
     from project_builders import Project
 
@@ -93,7 +115,6 @@ def project(spark: SparkSession, tmp_path: Path) -> "Project":
 
 @pytest.fixture(scope="session")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Imported here, since MLflow takes seconds and most tests do without.
     from registry_builders import make_template
 
     return make_template(tmp_path_factory.mktemp("mlflow"))

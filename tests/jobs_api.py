@@ -65,7 +65,7 @@ def served(*jobs: int) -> Iterator[Workspace]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     workspace.host = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield workspace
     server.shutdown()

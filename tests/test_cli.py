@@ -13,6 +13,8 @@ from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 from lakehouse_ml.cli import cli, landing
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent
 
 
@@ -56,7 +58,6 @@ def test_a_command_that_does_not_exist_is_none_of_ours():
     assert "No such command" in refused.output
 
 
-@pytest.mark.slow
 def test_no_run_waits_for_libraries_that_only_other_commands_need():
     code = "import sys, lakehouse_ml.cli, lakehouse_ml.settings, lakehouse_ml.pipeline_registry; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

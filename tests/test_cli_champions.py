@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import click
 import pandas as pd
 import pytest
-import skops.io
 import yaml
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
@@ -81,6 +80,8 @@ def command(project: ProjectStores) -> Callable[..., Result]:
 
 def twentieth_of_hour(stores: Stores) -> LoggedModel:
     """A model with half the scores of the others."""
+    import skops.io
+
     folder, model = Path(saved_model(stores, "second").uri), tenth_of_hour()
     model.coef_ = model.coef_ / 2
     skops.io.dump(model, folder / "model.skops")

@@ -20,6 +20,8 @@ from lakehouse_ml.datasets import DeltaTable
 from lakehouse_ml.hooks.session import take_lock
 from processes import ROOT, project_at
 
+pytestmark = pytest.mark.slow
+
 REGISTERED = pipeline_registry.register_pipelines
 ANOTHER_RUN = """
 import sys

@@ -17,6 +17,8 @@ from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
 from lakehouse_ml.replay.steps import ReplayError
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent
 RENAMED = """
 - name: a code changes
@@ -86,7 +88,6 @@ def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
     assert folders == {env: project.project_path / "data/replay" / env for env in folders}
 
 
-@pytest.mark.slow
 def test_the_feed_of_flights_goes_wrong_as_the_file_says(tmp_path: Path) -> None:
     (renamed,) = read_incidents(RENAMED)
     assert not isinstance(renamed, Poisoned)

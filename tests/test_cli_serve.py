@@ -27,6 +27,8 @@ from processes import ROOT, project_at
 from registry_builders import METADATA
 from serving_builders import logged
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path, mlflow_template: Path) -> Path:

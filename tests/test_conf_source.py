@@ -13,6 +13,8 @@ from lakehouse_ml.cli.packaging import refuse_packed_credentials
 from lakehouse_ml.conf_source import ConfSourceError, check_conf_source, environments, files_of
 from processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONF = ROOT / "conf"
 PLANTED = [
     "local/credentials.json",

@@ -19,6 +19,8 @@ from lakehouse_ml.hooks.session import READ_ELSEWHERE
 from lakehouse_ml.lakehouse.contract import Contract
 from lakehouse_ml.serving.params import ServingParams
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 SRC = ROOT / "src" / "lakehouse_ml"

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from architecture import PAGE, ROOT, redrawn
+from processes import ROOT
 
 DECISIONS = sorted((ROOT / "docs/decisions").glob("0*.md"))
 PARTS = ("**Question.**", "**Vendor advice.**", "**Choice.**", "**Cost.**", "**Look again**", "**Held by**")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+@pytest.mark.slow
 def test_the_drawings_are_current() -> None:
+    from architecture import PAGE, redrawn
+
     page = PAGE.read_text()
     assert redrawn(page) == page, "run `python tests/architecture.py` and commit docs/architecture.md"
 

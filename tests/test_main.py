@@ -14,6 +14,8 @@ from lakehouse_ml.conf_source import ConfSourceError
 from lakehouse_ml.platform import PLATFORM_VARIABLE, platform
 from processes import QUICK_TO_START, ROOT, project_at
 
+pytestmark = pytest.mark.slow
+
 CONF = str(ROOT / "conf")
 
 # What a host does, twice: in a plain interpreter, and in one that takes itself for interactive.

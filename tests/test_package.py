@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 
 from processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CORE = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["dependencies"])}
 # Brought by the runtime, and by the extra `local` elsewhere.

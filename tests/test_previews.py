@@ -11,6 +11,8 @@ from kedro_datasets import json, pandas, plotly
 from lakehouse_ml.pipeline_registry import register_pipelines
 from project_builders import Project
 
+pytestmark = pytest.mark.slow
+
 ROWS = pd.DataFrame({"key": ["a", "b"], "score": [0.25, 0.75]})
 SAVED: dict[type, Any] = {
     pandas.JSONDataset: ROWS,

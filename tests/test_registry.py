@@ -157,6 +157,7 @@ def test_pointing_at_an_unknown_version_raises(stores: Stores):
     assert stores.registry.aliased().version == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:///{}/garbage.db"], ids=["refused", "corrupt"])
 def test_a_registry_out_of_reach_never_reads_as_no_champion(tmp_path, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -13,6 +13,8 @@ from lakehouse_ml.deploy.secrets import Secret, SecretError
 from lakehouse_ml.routes import FileRoute, LogRoute, RouteError, WebhookParams, WebhookRoute, webhook_route
 from route_builders import SECRET, Receiver, listening, message
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = Secret("test", "alert_webhook")
 VARIABLE = ADDRESS.variable
 QUICK = WebhookParams(address=ADDRESS, timeout_seconds=0.3, retries=3, backoff_seconds=0.01)

@@ -6,6 +6,8 @@ from kedro.io import DatasetError
 from jobs_api import Workspace, login, served
 from lakehouse_ml.datasets import TrainingJob
 
+pytestmark = pytest.mark.slow
+
 KEY = "9" * 64
 PARAMETERS = {"run_id": "550315892394120", "as_of": "2013-02-24T00:00:00+00:00"}
 

@@ -23,6 +23,8 @@ from lakehouse_ml.deploy.roles import Roles, RolesError
 from lakehouse_ml.flights import CONTRACTS
 from role_builders import known_roles, roles_of, with_row, written_roles
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = roles_of().environments
 GRANT = re.compile(

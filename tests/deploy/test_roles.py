@@ -22,6 +22,8 @@ from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 from project_builders import CONF, Project
 from role_builders import roles_of, with_row, written_roles
 
+pytestmark = pytest.mark.slow
+
 ROLES = roles_of()
 SHARED = tuple(name for name in ROLES.environments if name not in ROLES.personal)
 SCHEMAS = ("bronze", "silver", "quarantine", "gold", "ml", "ops")

@@ -18,6 +18,8 @@ from project_builders import CONF
 from role_builders import roles_of
 from secret_scopes import TOKEN, Workspace, workspace
 
+pytestmark = pytest.mark.slow
+
 PLANTED = "pl4nted-value-of-the-secret"
 NAME = Secret("lakehouse_ml_prod", "alert_webhook")
 

@@ -6,6 +6,8 @@ import pytest
 from lakehouse_ml.deploy.values import BundleError
 from lakehouse_ml.deploy.whole import check_whole, differences
 
+pytestmark = pytest.mark.slow
+
 JOB: dict[str, Any] = {
     "name": "daily",
     "trigger": {"pause_status": "UNPAUSED", "file_arrival": {"url": "/Volumes/dev/bronze/landing/"}},

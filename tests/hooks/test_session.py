@@ -12,6 +12,8 @@ from lakehouse_ml.conf_source import ConfSourceError
 from lakehouse_ml.hooks.session import UnknownParameterError, refuse_unknown_parameters
 from processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 READ = (
     *("params:training.tuning", "params:training.enough", "params:training.study.pruner"),
     *("params:as_of", "params:inference.due", "gold_features"),

@@ -40,6 +40,8 @@ from monitoring_builders import (
     stage_history,
 )  # fmt: skip
 
+pytestmark = pytest.mark.slow
+
 DRIFT = rules.DriftParams(**params("drift"))
 DATA = rules.DataParams(**{**params("data"), "no_fixed_time": ("planes",)})
 HISTORY = HistoryParams(**params("history"))
@@ -321,7 +323,6 @@ def test_a_summary_without_evaluation_and_decision_is_shown_too() -> None:
     assert capture is not None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("known", [histories(drift=drift_history(30, 8)), first_run()])
 def test_a_browser_draws_every_plot_and_has_nothing_to_complain_about(
     known: dict[str, pd.DataFrame], tmp_path: Path

@@ -9,6 +9,8 @@ from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 from project_builders import CONF, Project
 from promotion_builders import RULES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def catalog(tmp_path):

@@ -12,6 +12,8 @@ from lakehouse_ml.pipelines.training.study import Study
 from lakehouse_ml.pipelines.training.train import _rounds_on_bound, train, validate
 from lakehouse_ml.pipelines.training.tune import fit, fold_of, tune
 
+pytestmark = pytest.mark.slow
+
 BASELINE, CHALLENGER = ESTIMATORS
 ROWS, PARAMS = training_rows(), training_params()
 

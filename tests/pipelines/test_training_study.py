@@ -17,6 +17,8 @@ from lakehouse_ml.pipelines.training.study import Search, on_bounds, run_study, 
 from lakehouse_ml.pipelines.training.tune import tune
 from lakehouse_ml.use_case import Estimator
 
+pytestmark = pytest.mark.slow
+
 
 def objective(trial):
     x, depth = trial.suggest_float("x", 1e-3, 10, log=True), trial.suggest_int("depth", 1, 9)
@@ -222,7 +224,6 @@ tune(training_rows(), Killing(Path(sys.argv[1])), training_params(), 1, estimato
 """
 
 
-@pytest.mark.slow
 def test_a_search_shot_dead_ends_in_the_same_trials(tmp_path):
     shot = subprocess.run(
         [sys.executable, "-c", KILL_AFTER_TWO, str(tmp_path / "torn")],

@@ -14,6 +14,8 @@ from lakehouse_ml.replay.page import render_page
 from lakehouse_ml.replay.plots import open_counts
 from replay_builders import NOWS, alert, alerts, comparison, story, training
 
+pytestmark = pytest.mark.slow
+
 PLOTS = {"plot-metrics", "plot-differences", "plot-trainings", "plot-alerts", "plot-incidents"}
 
 
@@ -79,7 +81,6 @@ def test_a_terminal_gets_the_same_figures(told: Comparison) -> None:
     assert "refused: floor_roc_auc: FAILED <0.41>" in text
 
 
-@pytest.mark.slow
 def test_a_browser_draws_every_plot_and_has_nothing_to_complain_about(
     told: Comparison, tmp_path: Path
 ) -> None:
@@ -89,14 +90,12 @@ def test_a_browser_draws_every_plot_and_has_nothing_to_complain_about(
     assert all(found.plots.values()), found.plots
 
 
-@pytest.mark.slow
 def test_a_calm_replay_of_one_step_has_its_page_too(tmp_path: Path) -> None:
     found = opened(written(page(comparison(story("never"), incidents=())), tmp_path))
     assert found.complaints == ()
     assert all(found.plots.values()), found.plots
 
 
-@pytest.mark.slow
 def test_a_page_with_a_mistake_is_noticed(told: Comparison, tmp_path: Path) -> None:
     broken = page(told).replace("Plotly.newPlot", "Plotly.newPlotter", 1)
     found = opened(written(broken, tmp_path))

@@ -63,6 +63,7 @@ class WindowSums:
     spans: pd.DataFrame
     summands: Mapping[str, Summand]
     flights: pd.DataFrame
+    _codes: dict[tuple[str, ...], list[Integers]] = field(default_factory=dict)
     _sums: dict[tuple[tuple[str, ...], float], EventSums] = field(default_factory=dict)
 
     def total(self, summand: str, group: str, hours: float) -> Integers:
@@ -72,11 +73,16 @@ class WindowSums:
     def total_over(self, summand: str, columns: tuple[str, ...], hours: float) -> Integers:
         """The same for a group given by its columns."""
         if (columns, hours) not in self._sums:
-            own, asked = shared_codes(self.spans[list(columns)], self.flights[list(columns)])
+            own, asked = self._groups(columns)
             end = np.minimum(self._known_to, self._moment + round(hours * HOUR_US))
             self._sums[columns, hours] = EventSums(own, self._start, end, asked, self._asked_at)
         base, slope = self.summands[summand]
         return self._sums[columns, hours].total(base, slope)
+
+    def _groups(self, columns: tuple[str, ...]) -> list[Integers]:
+        if columns not in self._codes:
+            self._codes[columns] = shared_codes(self.spans[list(columns)], self.flights[list(columns)])
+        return self._codes[columns]
 
     @cached_property
     def _moment(self) -> Integers:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -234,7 +235,7 @@ class Evidence:
     data: DataRecord
     features: tuple[tuple[str, str], ...]
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, str]:
         """Digest by compared role."""
         found = {role: model.digest for role, model in sorted(self.trained.models.items())}
@@ -246,12 +247,12 @@ class Evidence:
         models = {role: model.digest for role, model in self.trained.models.items()}
         return fingerprint(canonical([self.trained.run_id, models]))
 
-    @property
+    @cached_property
     def overall(self) -> tuple[Measurement, ...]:
         """The measurements of these very models over the whole holdout."""
         return tuple(m for m in self.measurements if m.is_overall and self.concerns(m))
 
-    @property
+    @cached_property
     def slices(self) -> tuple[Measurement, ...]:
         """The differences between these very models on the slices."""
         return tuple(m for m in self.measurements if not m.is_overall and m.compared_to and self.concerns(m))
