@@ -18,6 +18,14 @@ def model():
     return ProbabilityModel(trees).fit(ROWS[list(FEATURES)], ROWS["is_late"].to_numpy())
 
 
+@pytest.fixture(scope="module")
+def wide():
+    """A model of many columns, and its rows."""
+    generator = np.random.default_rng(0)
+    rows = pd.DataFrame(generator.normal(size=(1001, 80))).rename(columns=str)
+    return ProbabilityModel(LogisticRegression()).fit(rows, generator.random(len(rows)) < 0.3), rows
+
+
 def test_answers_one_probability_per_row(model):
     score = model.predict(ROWS)
     assert score.shape == (len(ROWS),)
@@ -66,10 +74,8 @@ def test_rare_categories_beyond_the_most_frequent_count_as_missing():
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 31, 333])
-def test_a_row_has_the_very_same_probability_in_a_batch_of_any_size(size):
-    generator = np.random.default_rng(0)
-    rows = pd.DataFrame(generator.normal(size=(1001, 80))).rename(columns=str)
-    model = ProbabilityModel(LogisticRegression()).fit(rows, generator.random(len(rows)) < 0.3)
+def test_a_row_has_the_very_same_probability_in_a_batch_of_any_size(wide, size):
+    model, rows = wide
     asked = rows[: 60 * size]
     parts = [model.predict(asked[start : start + size]) for start in range(0, len(asked), size)]
     np.testing.assert_array_equal(np.concatenate(parts), model.predict(rows)[: len(asked)])

@@ -75,7 +75,8 @@ class ProbabilityModel(BaseEstimator):
         if name in self.categories_:
             return pd.Categorical(values, categories=self.categories_[name])
         try:
-            return values.astype("float64")
+            # Bare: of one row, a frame of columns takes as long to put together as all that the model does with it.
+            return values.to_numpy(dtype="float64")
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name}: must be a number or missing, {error}") from error
 
