@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Files without a unit test are not even imported for them: that takes as long as a fifth of the tests."""
+    """Files without a unit test are not even imported for them: that takes seconds of its own."""
     if config.getoption("unit") and collection_path.suffix == ".py":
         return bool(WHOLE_FILE.search(collection_path.read_text())) or None
     return None

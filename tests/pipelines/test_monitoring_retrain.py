@@ -81,7 +81,7 @@ class Year(NamedTuple):
     decisions: tuple[Decided, ...]
 
 
-# Every kind of day, the usual ones more than once: drawn whole, a year is made in a fifth of the time.
+# Every kind of day, in the order of its fields, the usual ones more than once: a day is one draw then, not five.
 ANY_DAY = [
     Day(*kind)
     for kind in itertools.product(
