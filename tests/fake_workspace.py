@@ -7,7 +7,6 @@ one update at a time, which is under way until the test ends it.
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+
+from servers import at_work
 
 TOKEN = "token-of-the-test"
 REGISTRY = "/api/2.0/mlflow/unity-catalog"
@@ -340,11 +341,5 @@ def fake_workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     monkeypatch.setenv("DATABRICKS_HOST", address)
     monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with at_work(server):
         yield handler.workspace
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
+
+from servers import at_work
 
 
 @dataclass
@@ -65,12 +66,8 @@ def served(*jobs: int) -> Iterator[Workspace]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     workspace.host = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield workspace
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with at_work(server):
+        yield workspace
 
 
 def login(workspace: Workspace) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Messages about alerts, and a server on loopback that receives them."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from servers import at_work
 
 SECRET = "t0ken-of-the-receiver"  # pragma: allowlist secret
 
@@ -59,9 +60,5 @@ class Handler(BaseHTTPRequestHandler):
 def listening() -> Iterator[Receiver]:
     """A receiver at work."""
     server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with at_work(server):
+        yield server

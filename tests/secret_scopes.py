@@ -2,11 +2,12 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
+
+from servers import at_work
 
 TOKEN = "a-token-of-the-workspace"
 
@@ -61,9 +62,5 @@ class Handler(BaseHTTPRequestHandler):
 def workspace(scopes: dict[str, dict[str, str | None]]) -> Iterator[Workspace]:
     """A workspace at work."""
     server = Workspace(scopes)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with at_work(server):
+        yield server
