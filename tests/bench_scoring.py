@@ -2,7 +2,7 @@
 
 Both models of the use case, as large as nine months and the real parameters make them: the trees as many as a
 training may choose, the columns as many as there are categories that are not rare.
-Both score the same rows of the same file: the stage reads, joins and checks them, the model gets them in memory.
+Both score the same rows of one file: the stage finds what is due, reads and checks it, the model has it in memory.
 The predictions are thrown away: what it costs to write them to ``ml.predictions`` is not in the figure.
 """
 
@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
-from bench_serving import AS_OF, built, scores, seconds, spark_conf
+from bench_serving import AS_OF, built, scores, seconds, spark_conf, stored
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.lakehouse.labelled import labelled_rows
@@ -29,7 +29,7 @@ from lakehouse_ml.registry import Champion, Registry
 from processes import ROOT
 
 ROWS = 1_000_000
-WARM, TIMES = 2, 3
+WARM, TIMES = 6, 3
 LEAST = 0.7
 TRAINING_ROWS = 250_000
 TRAINING = ROOT / "conf/base/parameters_training.yml"
@@ -44,16 +44,15 @@ def repeated(features: DataFrame, folder: Path) -> DataFrame:
     return get_spark().read.format("delta").load(str(folder))
 
 
-def score(features: DataFrame, champion: Champion) -> None:
+def score(features: DataFrame, predictions: DataFrame, champion: Champion) -> None:
     """Score all of it, and throw the predictions away."""
-    scores(features, features, champion).write.format("noop").mode("overwrite").save()
+    scores(features, predictions, champion).write.format("noop").mode("overwrite").save()
 
 
-def fitted(gold: Path) -> Iterator[tuple[str, ProbabilityModel]]:
+def fitted(project: Path) -> Iterator[tuple[str, ProbabilityModel]]:
     """Both models of the use case by role, on the rows of gold; the trees as many as a training may choose."""
-    read = get_spark().read.format("delta")
     label, names = USE_CASE.labels.column, list(USE_CASE.feature_names)
-    known = labelled_rows(read.load(str(gold / "features")), read.load(str(gold / "labels")), label, AS_OF)
+    known = labelled_rows(stored(project, "gold/features"), stored(project, "gold/labels"), label, AS_OF)
     few = known.select(*names, label).toPandas()
     # What is rare has no column of its own: rows of nine months make as many columns as a real training does.
     rows = pd.concat([few] * -(-TRAINING_ROWS // len(few)))
@@ -70,16 +69,16 @@ def main(project: Path, folder: Path) -> int:
     registry = Registry(f"test.ml.{USE_CASE.model_name}", *stores)
     champion = registry.load(registry.aliased())
     configure_spark(spark_conf())
-    gold = project / "data/lakehouse/test/gold"
-    features = repeated(get_spark().read.format("delta").load(str(gold / "features")), folder / "features")
+    features = repeated(stored(project, "gold/features"), folder / "features")
+    predictions = stored(project, "ml/predictions")
     rows = features.select(*champion.feature_names).toPandas()
     table = Table("model", "rows", "its rows/s", "batch rows/s", "ratio", title=f"At least {LEAST}")
     ratios = []
-    for role, model in fitted(gold):
+    for role, model in fitted(project):
         scorer = replace(champion, model=model)
         # The first batches start the workers, and let Java compile.
-        seconds(partial(score, features, scorer), WARM)
-        batch = seconds(partial(score, features, scorer), TIMES).min()
+        seconds(partial(score, features, predictions, scorer), WARM)
+        batch = seconds(partial(score, features, predictions, scorer), TIMES).min()
         itself = seconds(partial(model.predict, rows), TIMES).min()
         ratios.append(itself / batch)
         rates = (f"{len(rows) / each:,.0f}" for each in (itself, batch))

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,6 @@ import pandas as pd
 import requests
 import yaml
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +26,7 @@ from bench import land
 from lakehouse_ml.datasets.session import configure_spark, get_spark
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.pipelines.inference.due import DueParams, find_due
 from lakehouse_ml.pipelines.inference.score import score_due
 from lakehouse_ml.registry import Champion, Registry
 from processes import finish, project_at, start_run
@@ -35,6 +36,7 @@ FLIGHTS = 10_000
 UNTIL = "2013-03-01"
 SIZES = {1: 200, 100: 50, 1_000: 20, FLIGHTS: 5}
 SAME = 1e-12
+DAYS = 400
 AS_OF = datetime(2014, 1, 1, tzinfo=UTC)
 
 
@@ -49,18 +51,24 @@ def built(folder: Path) -> Path:
 def flights(project: Path, champion: Champion) -> tuple[pd.DataFrame, "pd.Series[float]"]:
     """Feature rows, and their scores by batch inference."""
     configure_spark(spark_conf())
-    features = get_spark().read.format("delta").load(str(project / "data/lakehouse/test/gold/features"))
-    some = features.orderBy("key").limit(FLIGHTS)
+    some = stored(project, "gold/features").orderBy("key").limit(FLIGHTS)
+    nothing = stored(project, "ml/predictions").limit(0)
     rows = some.select("key", *USE_CASE.feature_names).toPandas()
-    return rows, scores(some, features, champion).toPandas().set_index("key")["score"]
+    return rows, scores(some, nothing, champion).toPandas().set_index("key")["score"]
 
 
-def scores(some: DataFrame, features: DataFrame, champion: Champion) -> DataFrame:
-    """Predictions of some of the rows by batch inference."""
-    due = some.select("key", "predict_at", "predict_date")
-    due = due.withColumns({"role": F.lit("champion"), "model_version": F.lit(champion.version)})
-    (scored,) = score_due(due, features, champion, [], Run("bench", AS_OF, {}), {"gold.features": 0})
+def scores(features: DataFrame, predictions: DataFrame, champion: Champion) -> DataFrame:
+    """Predictions of feature rows by batch inference, of those that ``predictions`` does not hold."""
+    champion = replace(champion, trained_until=AS_OF.date() - timedelta(DAYS))
+    run, params = Run("bench", AS_OF, {}), DueParams(lookback_days=DAYS)
+    due = find_due(features, predictions, champion, [], run, params)
+    (scored,) = score_due(due, due, champion, [], run, {"gold.features": 0})
     return scored
+
+
+def stored(project: Path, name: str) -> DataFrame:
+    """A table of the project's lakehouse."""
+    return get_spark().read.format("delta").load(str(project / "data/lakehouse/test" / name))
 
 
 def spark_conf() -> dict[str, str]:

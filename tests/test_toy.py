@@ -238,10 +238,9 @@ def test_ten_thousand_rows_have_the_very_same_scores_by_batch_over_http_and_by_t
     rows = many_rows(10_000)
     features = spark.createDataFrame(rows, "key string, shop_name string, pages_seen double")
     features = features.withColumns({"predict_at": F.lit(AS_OF), "predict_date": F.lit(AS_OF.date())})
-    due = features.select("key", "predict_at", "predict_date", F.lit("champion").alias("role"))
-    due = due.withColumn("model_version", F.lit(champion.version)).repartition(3)
+    due = features.withColumns({"role": F.lit("champion"), "model_version": F.lit(champion.version)})
     run = Run("parity", AS_OF, {})
-    (scored,) = score_due(due, features, champion, [], run, {"gold.features": 0})
+    (scored,) = score_due(due, due.repartition(3), champion, [], run, {"gold.features": 0})
     batch = scored.toPandas().set_index("key").loc[rows["key"]]
     http = asked(rows, shop[1], tmp_path)
     itself = champion.model.predict(rows[list(champion.feature_names)])

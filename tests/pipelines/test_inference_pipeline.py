@@ -144,8 +144,8 @@ def test_the_champion_has_scored_before_a_challenger_fails(stage):
 
 def scored(frame, features=None, champion=CHAMPION):
     constants = {"role": F.lit("champion"), "model_version": F.lit(champion.version)}
-    due = frame.select("key", "predict_at", "predict_date").withColumns(constants)
-    (predictions,) = score_due(due, features or frame, champion, (), RUN, {"gold.features": 1})
+    due, due_features = frame.withColumns(constants), (features or frame).withColumns(constants)
+    (predictions,) = score_due(due, due_features, champion, (), RUN, {"gold.features": 1})
     return predictions.collect()
 
 
@@ -162,8 +162,27 @@ def test_a_score_that_is_no_probability_raises_with_the_key(spark, score):
 
 def test_something_due_without_features_raises_with_the_key(spark):
     frame = gold(spark, FLIGHTS[:2])
-    with pytest.raises(Exception, match=r"No probability for now: its score is missing"):
+    with pytest.raises(
+        ContractError, match=r"No probability for now: it is due and has no row in gold.features"
+    ):
         scored(frame, features=frame.where("key != 'now'"))
+
+
+@pytest.mark.parametrize("key", ["no such flight", "recent"])
+def test_a_row_too_many_of_features_raises_with_the_key(spark, key):
+    frame = gold(spark, FLIGHTS[:2])
+    more = gold(spark, [(key, 0, 3.0)])
+    with pytest.raises(
+        ContractError, match=f"No probability for {key}: it has a row too many in gold.features"
+    ):
+        scored(frame, features=frame.unionByName(more))
+
+
+def test_features_of_another_flight_do_not_stand_in_for_what_is_due(spark):
+    frame = gold(spark, FLIGHTS[:2])
+    features = gold(spark, [FLIGHTS[0], ("other", 0, 6.0)])
+    with pytest.raises(ContractError, match="No probability for now: it is due and has no row"):
+        scored(frame, features=features)
 
 
 def test_features_that_the_champion_reads_and_gold_lacks_raise_by_name(spark):

@@ -41,17 +41,17 @@ class DueParams(BaseModel):
 
 
 def find_due(
-    entities: DataFrame,
+    rows: DataFrame,
     predictions: DataFrame,
     champion: Champion,
     challengers: Sequence[Champion],
     run: Run,
     params: DueParams,
 ) -> DataFrame:
-    """The entities that wait for a prediction, with the model that is to make it.
+    """The rows that wait for a prediction, with the model that is to make it.
 
     Args:
-        entities: ``gold_<entities>``, one row per key. Reads key, predict_at and predict_date (UTC).
+        rows: ``gold_<entities>`` or ``gold_features``, one row per key. Reads key, predict_at and predict_date (UTC).
         predictions: ``before_ml_predictions``; what is predicted already is not due.
         champion: ``ml_champion``; one prediction of a champion is enough, whichever version it was.
         challengers: ``ml_challengers``, which score in shadow.
@@ -59,24 +59,23 @@ def find_due(
         params: ``params:inference.due``.
 
     Returns:
-        One row per key and model: key, predict_at, predict_date, model_version, and role: ``champion`` or
-        ``challenger``, in a backfill ``in_sample`` on days before the end of the model's training.
+        One row per key and model: the columns of ``rows``, model_version, and role: ``champion`` or ``challenger``,
+        in a backfill ``in_sample`` on days before the end of the model's training.
     """
     models = [(CHAMPION, champion), *((CHALLENGER, challenger) for challenger in challengers)]
-    parts = [_due_of(role, model, entities, predictions, run, params) for role, model in models]
+    parts = [_due_of(role, model, rows, predictions, run, params) for role, model in models]
     return reduce(DataFrame.unionByName, parts)
 
 
 def _due_of(
-    role: str, model: Champion, entities: DataFrame, predictions: DataFrame, run: Run, params: DueParams
+    role: str, model: Champion, rows: DataFrame, predictions: DataFrame, run: Run, params: DueParams
 ) -> DataFrame:
     first, last = due_days(run.as_of, model.trained_until, params)
     # Literals, so that the scan opens the files of these days only.
     within = F.col("predict_date").between(F.lit(first), F.lit(last))
     is_fresh = F.col("predict_date") >= F.lit(model.trained_until)
     due = (
-        entities.where(within & (F.col("predict_at") <= F.lit(run.as_of)))
-        .select("key", "predict_at", "predict_date")
+        rows.where(within & (F.col("predict_at") <= F.lit(run.as_of)))
         .withColumn("role", F.when(is_fresh, F.lit(role)).otherwise(F.lit(IN_SAMPLE)))
         .withColumn("model_version", F.lit(model.version))
     )

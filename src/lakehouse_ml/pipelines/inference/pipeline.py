@@ -11,24 +11,18 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
     """Champion, challengers and gold in, predictions of everything that is due out."""
     return Pipeline(
         [
-            Node(
-                func=find_due,
-                inputs=[
-                    f"gold_{use_case.entities}",
-                    "before_ml_predictions",
-                    "ml_champion",
-                    "ml_challengers",
-                    "run",
-                    "params:inference.due",
-                ],
-                outputs="due",
-                name="find_due",
-            ),
+            _due_node(f"gold_{use_case.entities}", "due"),
+            _due_node("gold_features", "due_features"),
             Node(
                 func=score_due,
-                inputs=["due", "gold_features", "ml_champion", "ml_challengers", "run", "table_versions"],
+                inputs=["due", "due_features", "ml_champion", "ml_challengers", "run", "table_versions"],
                 outputs="ml_predictions",
                 name="score_due",
             ),
         ]
     )
+
+
+def _due_node(rows: str, due: str) -> Node:
+    given = ["before_ml_predictions", "ml_champion", "ml_challengers", "run", "params:inference.due"]
+    return Node(func=find_due, inputs=[rows, *given], outputs=due, name=f"find_{due}")
