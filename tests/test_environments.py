@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 REFERENCE = "dev"
 ENVIRONMENTS = ("test", "staging", "prod")
-KINDS = ("globals", "catalog", "parameters", "mlflow", "spark", "roles")
+KINDS = ("globals", "catalog", "parameters", "mlflow", "spark", "pipeline_sessions", "roles")
 
 # What an environment says otherwise than dev, beside its own name.
 MAY_DIFFER = {

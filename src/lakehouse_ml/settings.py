@@ -21,11 +21,14 @@ CONFIG_LOADER_ARGS = {
         "catalog": ["catalog*", "catalog*/**", "platforms*"],
         "mlflow": ["mlflow*", "mlflow*/**", "platforms*"],
         "spark": ["spark*", "spark*/**"],
+        "pipeline_sessions": ["pipeline_sessions*"],
         "roles": ["roles*", "roles*/**"],
     },
     "custom_resolvers": {"platform": platform, "secret": secret},
     # Destructive merging would drop base's siblings of every value that an environment changes.
-    "merge_strategy": {name: "soft" for name in ("parameters", "globals", "spark", "mlflow", "roles")},
+    "merge_strategy": {
+        name: "soft" for name in ("parameters", "globals", "spark", "pipeline_sessions", "mlflow", "roles")
+    },
 }
 
 # A run sends nothing anywhere.

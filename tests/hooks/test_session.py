@@ -1,15 +1,16 @@
-"""What is refused before a run begins: parameters that nothing reads, environments that do not exist."""
+"""What is refused before a run begins: unknown parameters and environments; and how Spark is started for it."""
 
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from lakehouse_ml.cli import cli
 from lakehouse_ml.conf_source import ConfSourceError
-from lakehouse_ml.hooks.session import UnknownParameterError, refuse_unknown_parameters
+from lakehouse_ml.hooks.session import UnknownParameterError, refuse_unknown_parameters, spark_settings
 from processes import ROOT
 
 pytestmark = pytest.mark.slow
@@ -99,3 +100,30 @@ def test_every_command_says_which_environments_there_are(
     assert result.exit_code == 1, result.output
     assert "no environment 'replay'" in result.output
     assert "choose one of dev, prod, staging, test" in result.output
+
+
+CONF = {
+    "globals": {"platform": "local"},
+    "spark": {"spark.master": "local[2]", "spark.remote": None, "spark.sql.shuffle.partitions": 4},
+    "pipeline_sessions": {"daily": {"spark.sql.shuffle.partitions": 2}},
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "partitions"), [((), "4"), (["retrain"], "4"), (["daily"], "2"), (["retrain", "daily"], "2")]
+)
+def test_spark_is_started_as_the_pipeline_wants_it(names: list[str], partitions: str) -> None:
+    wanted = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": partitions}
+    assert spark_settings(CONF, names) == wanted
+
+
+def test_a_platform_starts_its_session_itself() -> None:
+    assert spark_settings({**CONF, "globals": {"platform": "databricks"}}, ["daily"]) == {}
+
+
+def test_sessions_are_wanted_for_pipelines_that_exist() -> None:
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, env="test") as session:
+        wanted = session.load_context().config_loader["pipeline_sessions"]
+    assert wanted
+    assert wanted.keys() <= pipelines.keys()

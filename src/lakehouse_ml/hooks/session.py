@@ -81,13 +81,13 @@ class SessionHooks:
         loader = context.config_loader
         default = settings.CONFIG_LOADER_ARGS["default_run_env"]
         check_environment(Path(loader.conf_source), loader.env or default)
-        is_local = context.config_loader["globals"]["platform"] == "local"
-        conf = context.config_loader["spark"] if is_local else {}
-        configure_spark({key: str(value) for key, value in conf.items() if value is not None})
+        configure_spark(spark_settings(loader))
 
     @hook_impl
-    def before_pipeline_run(self) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Check the parameters, take the environment's lock, start Spark.
+
+        Spark that is running already, e.g. a notebook's, keeps its settings.
 
         Raises:
             RunLockedError: Another run holds the lock.
@@ -96,6 +96,7 @@ class SessionHooks:
         inputs = [name for pipeline in pipelines.values() for name in pipeline.inputs()]
         refuse_unknown_parameters(self._context.params, inputs)
         self._lock = take_lock(lock_folder(self._context.config_loader["globals"]))
+        configure_spark(spark_settings(self._context.config_loader, run_params["pipeline_names"] or ()))
         get_spark()
 
     @hook_impl(trylast=True)
@@ -108,6 +109,21 @@ class SessionHooks:
         """Give the lock back."""
         if hasattr(self, "_lock"):
             self._lock.release()
+
+
+def spark_settings(conf: Mapping[str, Any], pipeline_names: Iterable[str] = ()) -> dict[str, str]:
+    """How Spark is to be started: ``spark.yml``, and what the pipelines want besides; nothing on a platform.
+
+    Args:
+        conf: The configuration by kind.
+        pipeline_names: What is run.
+    """
+    if conf["globals"]["platform"] != "local":
+        return {}
+    wanted = dict(conf["spark"])
+    for name in pipeline_names:
+        wanted |= conf["pipeline_sessions"].get(name, {})
+    return {key: str(value) for key, value in wanted.items() if value is not None}
 
 
 def lock_folder(values: Mapping[str, Any]) -> Path:
