@@ -16,7 +16,7 @@ from lakehouse_ml.scoring import scored
 
 FEATURES_TABLE = "gold.features"
 # What a prediction takes over from the row that it is made of, and what the model adds.
-ASKED = ("key", "predict_at", "predict_date", "role", "model_version")
+ASKED = ("key", "predict_at", "predict_date", "role")
 ANSWERED = ("score", "decision")
 TYPES = {column.name: column.type for column in PREDICTIONS.columns}
 SCORED = ", ".join(f"{name} {TYPES[name]}" for name in ASKED + ANSWERED)
@@ -110,6 +110,7 @@ def _scorer(scorer: Champion) -> Callable[[Iterator[pa.RecordBatch]], Iterator[p
 
 def _predictions(rows: DataFrame, model: Champion, run: Run, features_version: int) -> DataFrame:
     constants = {
+        "model_version": F.lit(model.version),
         "model_digest": F.lit(model.digest),
         "threshold": F.lit(model.threshold),
         "features_version": F.lit(features_version).cast("bigint"),
