@@ -9,6 +9,7 @@ N      ?= 200
 CLOUD  ?= aws
 TARGET ?= test
 KILL   ?= inference
+LOOPS  ?= tests
 REPLAYED ?= data/replay/dev/incidents-from-2013-04-01-step-336h
 # What is deployed, and where, has no default.
 MISSING = $(foreach name,TARGET CLOUD COMMIT STAGED,$(if $(filter file undefined,$(origin $(name))),$(name),$(if $($(name)),,$(name))))
@@ -43,8 +44,8 @@ spark: env ## The others; each of the two processes has one Spark session for al
 	$(BIN)/python -m pytest -m "(spark or slow) and not loop" --numprocesses 2 --dist loadfile --durations 15 --junitxml build/tests/spark.xml
 
 # Not the files with most tests first: the longest of all has one.
-loops: env ## The tests of minutes: a damaged feed, files in any order, lines taken back, the packaged entry, the whole loop as a user starts it, over Spark Connect, replayed, and killed
-	$(BIN)/python -m pytest -m loop --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15 --junitxml build/tests/loops.xml
+loops: env ## The tests of minutes, or those in LOOPS: a damaged feed, files in any order, lines taken back, the packaged entry, the whole loop as a user starts it, over Spark Connect, replayed, and killed
+	$(BIN)/python -m pytest $(LOOPS) -m loop --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15 --junitxml build/tests/loops.xml
 
 lint: env workflows
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,36 @@ def test_a_stored_secret_is_found() -> None:
 def test_both_platforms_call_the_same_targets() -> None:
     assert make_targets(GITHUB) == make_targets(AZURE) == TARGETS
     assert set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)) >= TARGETS
+
+
+def test_a_release_gets_the_reports_of_every_job_that_ran_tests() -> None:
+    reports = {"test-reports": {"unit", "spark"}, "loop-reports": {"loops"}}
+    hub = jobs_of(ROOT / ".github/workflows/checks.yml").values()
+    uploads = [
+        step["with"] for job in hub for step in job["steps"] if "upload-artifact" in step.get("uses", "")
+    ]
+    assert {upload["if-no-files-found"] for upload in uploads} == {"error"}
+    checks, release = (
+        {stage["stage"]: stage for stage in read(AZURE[0])["stages"]}[name] for name in ("checks", "release")
+    )
+    # Tests are found by their targets: a job of them that publishes nothing would be missed here.
+    assert published(hub) == published(checks["jobs"]) == reports
+    fetched = [
+        step.get("with", {}) for step in jobs_of(ROOT / ".github/workflows/deliver.yml")["release"]["steps"]
+    ]
+    assert {"pattern": "*-reports", "merge-multiple": True, "path": "build/tests"} in fetched
+    assert {"download": "current", "patterns": "*-reports/*.xml"} in release["jobs"][0]["steps"]
+
+
+def published(jobs: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
+    """Targets that write reports of tests, by the artifact that their job publishes."""
+    found: dict[str, set[str]] = {}
+    for job in jobs:
+        asked = set(re.findall(r"make (unit|spark|loops)\b", str(job["steps"])))
+        names = [step.get("artifact") or step.get("with", {}).get("name") for step in job["steps"]]
+        if asked:
+            found |= {str(next(filter(None, names), None)): asked}
+    return found
 
 
 def test_every_platform_looks_at_pages_in_a_browser_or_fails() -> None:
