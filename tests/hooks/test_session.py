@@ -1,5 +1,6 @@
 """What is refused before a run begins: unknown parameters and environments; and how Spark is started for it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,13 @@ from kedro.framework.startup import bootstrap_project
 
 from lakehouse_ml.cli import cli
 from lakehouse_ml.conf_source import ConfSourceError
-from lakehouse_ml.hooks.session import UnknownParameterError, refuse_unknown_parameters, spark_settings
+from lakehouse_ml.datasets.session import _settings
+from lakehouse_ml.hooks.session import (
+    SessionHooks,
+    UnknownParameterError,
+    refuse_unknown_parameters,
+    spark_settings,
+)
 from processes import ROOT
 
 pytestmark = pytest.mark.slow
@@ -115,6 +122,27 @@ CONF = {
 def test_spark_is_started_as_the_pipeline_wants_it(names: list[str], partitions: str) -> None:
     wanted = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": partitions}
     assert spark_settings(CONF, names) == wanted
+
+
+@pytest.mark.parametrize(
+    ("run", "has_its_setting"), [(["daily"], True), (["retrain"], False), (None, False)], ids=str
+)
+def test_a_run_starts_spark_with_what_its_pipeline_wants(
+    run: list[str] | None, has_its_setting: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lakehouse_ml.hooks.session.get_spark", lambda: started.append(dict(_settings)))
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, env="test") as session:
+        context = session.load_context()
+        hooks = SessionHooks()
+        hooks.after_context_created(context)
+        hooks.before_pipeline_run({"pipeline_names": run})
+        hooks.after_pipeline_run()
+    wanted = context.config_loader["pipeline_sessions"]["daily"].items()
+    assert (wanted <= started[0].items()) == has_its_setting
+    assert len(started) == 1
 
 
 def test_a_platform_starts_its_session_itself() -> None:
