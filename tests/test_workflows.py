@@ -104,7 +104,6 @@ def test_a_release_gets_the_reports_of_every_job_that_ran_tests() -> None:
     checks, release = (
         {stage["stage"]: stage for stage in read(AZURE[0])["stages"]}[name] for name in ("checks", "release")
     )
-    # Tests are found by their targets: a job of them that publishes nothing would be missed here.
     assert published(hub) == published(checks["jobs"]) == reports
     fetched = [
         step.get("with", {}) for step in jobs_of(ROOT / ".github/workflows/deliver.yml")["release"]["steps"]
