@@ -1,5 +1,6 @@
 """One Delta table under its contract. The tables of a test lie in a folder of its own."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -220,6 +221,17 @@ def test_replacing_touches_the_days_of_the_frame_and_no_other(spark, address):
     days.save(sums(("2013-01-02", "a", 9.0)))
     left = sorted((str(row.day), row.shop, row.sum_eur) for row in days.load().collect())
     assert left == [("2013-01-01", "a", 1.0), ("2013-01-02", "a", 9.0)]
+
+
+def test_nodes_that_work_side_by_side_may_write(spark, address, orders, rows):
+    days = DeltaTable(**address, schema="gold", table="days", mode="replace")
+    sums = spark.sql("SELECT DATE'2013-01-01' AS day, 'A' AS shop, 1D AS sum_eur")
+    for _ in range(2):
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(DeltaTable.save, (orders(), days), (rows(A), sums)))
+    assert stored(orders()) == [A]
+    assert days.load().count() == 1
+    assert version(days) == 2
 
 
 def test_a_replaced_day_is_one_file_however_many_tasks_made_it(spark, address):

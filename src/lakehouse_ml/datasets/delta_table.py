@@ -170,7 +170,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         )
 
     def _append(self, frame: DataFrame) -> None:
-        frame.write.format("delta").mode("append").saveAsTable(self.identifier)
+        frame.writeTo(self.identifier).append()
 
     def _append_stream(self, frame: DataFrame) -> None:
         if self.checkpoints is None:
@@ -199,8 +199,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
 
     def _replace_days(self, frame: DataFrame) -> None:
         # Each day in one task: a task writes a file of its own for every day that it has rows of.
-        writer = frame.repartition(F.col(str(self.contract.day))).write.format("delta").mode("overwrite")
-        writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self.identifier)
+        frame.repartition(F.col(str(self.contract.day))).writeTo(self.identifier).overwritePartitions()
 
     def _create(self) -> None:
         if self._exists():

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import files
 
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from lakehouse_ml.java import missing_java
@@ -29,14 +30,18 @@ def configure_spark(conf: Mapping[str, str]) -> None:
 
 
 def get_spark() -> SparkSession:
-    """The running session, or a new one with the configured settings.
+    """The running session, in whatever thread a node works, or a new one with the configured settings.
 
     Raises:
         JavaMissingError: There is no Java to start one on.
     """
-    running = SparkSession.getActiveSession()
-    if running is not None:
-        return running
+    try:
+        return SparkSession.active()
+    except PySparkRuntimeError:
+        return _start()
+
+
+def _start() -> SparkSession:
     # The platform's session and that of a server run elsewhere.
     if "spark.master" in _settings:
         _prepare_machine()
