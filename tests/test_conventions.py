@@ -2,8 +2,9 @@
 
 import ast
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import TopologicalSorter
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
+from lakehouse_ml.datasets import DeltaChanges, DeltaTable, PromotionLedger, RunLog
 from lakehouse_ml.flights import CONTRACTS, USE_CASE
 from lakehouse_ml.hooks.session import READ_ELSEWHERE
 from lakehouse_ml.lakehouse.contract import Contract
@@ -24,6 +27,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 SRC = ROOT / "src" / "lakehouse_ml"
+# Given to the nodes that append to it.
+LEDGERS = {"promotion_ledger"}
 ENVIRONMENTS = sorted(path.parent.name for path in CONF.glob("*/globals.yml") if path.parent.name != "base")
 
 
@@ -55,6 +60,37 @@ def datasets_between(pipelines: dict[str, Pipeline], stages: tuple[str, ...]) ->
 
 def in_memory(catalog: DataCatalog, names: list[str]) -> list[str]:
     return [name for name in names if name not in catalog]
+
+
+def tables_of(catalog: DataCatalog) -> Callable[[str], set[str]]:
+    """What a dataset of that name reads or writes; what is no table is named as it is."""
+
+    def tables(name: str) -> set[str]:
+        dataset = catalog.get(name)
+        if isinstance(dataset, DeltaChanges):
+            return {dataset.source.table, dataset.progress.table}
+        if isinstance(dataset, PromotionLedger):
+            return {dataset.ledger.table.table}
+        table = dataset.runs if isinstance(dataset, RunLog) else dataset
+        return {table.table if isinstance(table, DeltaTable) else name}
+
+    return tables
+
+
+def in_any_order(pipeline: Pipeline, tables: Callable[[str], set[str]]) -> set[tuple[str, str, str]]:
+    """A table, a node that writes it and another that uses it, where no dataset leads from one to the other."""
+    before: dict[Node, set[Node]] = {}
+    for node in pipeline.nodes:
+        direct = pipeline.node_dependencies[node]
+        before[node] = direct.union(*(before[other] for other in direct))
+    saved = {n: set().union(*map(tables, [*n.outputs, *LEDGERS.intersection(n.inputs)])) for n in before}
+    used = {n: saved[n].union(*map(tables, n.inputs)) for n in before}
+    return {
+        (table, writer.short_name, other.short_name)
+        for writer, other in permutations(before, 2)
+        if writer not in before[other] and other not in before[writer]
+        for table in saved[writer] & used[other]
+    }
 
 
 def functions_of(folder: Path) -> Iterator[tuple[int, str]]:
@@ -161,6 +197,13 @@ def test_no_layer_leads_back_to_an_earlier_one(
         "reporting",
     }
     assert order[:2] == ["landing", "bronze"]
+
+
+@pytest.mark.parametrize("name", ["__default__", "daily", "retrain"])
+def test_nodes_that_may_work_side_by_side_share_no_table_that_one_of_them_writes(
+    registered: dict[str, Pipeline], loader: OmegaConfigLoader, name: str
+) -> None:
+    assert in_any_order(registered[name], tables_of(catalog_of(loader))) == set()
 
 
 def test_every_free_input_is_in_the_catalog(

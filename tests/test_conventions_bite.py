@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.flights.sources import movements
 from lakehouse_ml.lakehouse.contract import Column, Contract
-from test_conventions import datasets_between, functions_of, in_memory, restricted_beyond_silver
+from test_conventions import datasets_between, functions_of, in_any_order, in_memory, restricted_beyond_silver
 
 
 def same(value: object) -> object:
@@ -22,6 +22,16 @@ def test_a_dataset_between_stages_that_lives_in_memory_is_found() -> None:
     assert [name for _, name in datasets_between(stages, ("first", "second"))] == ["handed_over"]
     catalog = DataCatalog({"landed": MemoryDataset(1)})
     assert in_memory(catalog, ["handed_over", "landed"]) == ["handed_over"]
+
+
+def test_a_table_that_is_read_in_no_order_with_its_writer_is_found() -> None:
+    written = Node(same, "landed", "progress_of_one", name="write")
+    before = Node(same, "before_progress", "kept", name="read")
+    after = Node(lambda kept, written: kept, ["kept", "progress_of_one"], "told", name="tell")
+    catalog = {"progress_of_one": {"ops.progress"}, "before_progress": {"ops.progress"}}
+    pipeline = Pipeline([written, before, after])
+    found = in_any_order(pipeline, lambda name: catalog.get(name, {name}))
+    assert found == {("ops.progress", "write", "read")}
 
 
 def test_a_long_function_is_measured_without_its_docstring(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def create_pipeline(use_case: UseCase) -> Pipeline:
         [
             Node(
                 func=bound(find_affected_days, use_case),
-                inputs=["run", "before_ops_progress", *new],
+                # The one table in which both stages mark theirs: after ingestion has.
+                inputs=["run", "progress_of_ingestion", *new],
                 outputs="affected_days",
                 name="find_affected_days",
             ),
