@@ -232,17 +232,38 @@ def test_watched_features_stand_above_those_that_are_only_shown() -> None:
     assert "and 3 of 10 that are only shown" in figure.layout.title.text
 
 
+def flows(*done: tuple[str, float, float]) -> pd.DataFrame:
+    """Events of one run: stage, second of the end, seconds that it took."""
+    start = pd.Timestamp(2026, 1, 1)
+    rows = [
+        ("a", start, stage, start + pd.Timedelta(ended, "s"), json.dumps({"duration_s": took, "commits": 1}))
+        for stage, ended, took in done
+    ]
+    return pd.DataFrame(rows, columns=["run_id", "started", "pipeline_name", "timestamp", "details"])
+
+
 def test_durations_and_commits_are_summed_by_stage() -> None:
-    details = [{"duration_s": 2.0, "commits": 1}, {"duration_s": 3.5, "commits": 2}]
-    flows = pd.DataFrame(
-        {
-            "run_id": "a", "started": pd.Timestamp(2026, 1, 1), "pipeline_name": "ingestion",
-            "details": [json.dumps(detail) for detail in details],
-        }
-    )  # fmt: skip
-    (row,) = stage_totals(flows).to_dict("records")
-    assert (row["stage"], row["duration_s"], row["commits"]) == ("ingestion", 5.5, 3)
-    assert stage_totals(flows.iloc[:0]).empty
+    done = flows(("ingestion", 2.0, 2.0), ("ingestion", 6.0, 3.5))
+    (row,) = stage_totals(done).to_dict("records")
+    assert (row["stage"], row["duration_s"], row["commits"]) == ("ingestion", 5.5, 2)
+    assert stage_totals(done.iloc[:0]).empty
+
+
+def test_what_flows_of_a_stage_do_side_by_side_takes_time_once() -> None:
+    done = [
+        ("ingestion", 10.0, 10.0),
+        ("ingestion", 6.0, 3.0),
+        ("ingestion", 12.0, 4.0),
+        ("ingestion", 20.0, 5.0),
+    ]
+    (row,) = stage_totals(flows(*done)).to_dict("records")
+    assert row["duration_s"] == 17.0
+
+
+def test_stages_stand_in_the_order_in_which_they_ended() -> None:
+    found = stage_totals(flows(("monitoring", 1.0, 1.0), ("ingestion", 5.0, 5.0), ("monitoring", 9.0, 4.0)))
+    assert found["stage"].tolist() == ["ingestion", "monitoring"]
+    assert found["duration_s"].tolist() == [5.0, 5.0]
 
 
 def summary(known: dict[str, pd.DataFrame], evaluation: pd.DataFrame) -> dict[str, Any]:

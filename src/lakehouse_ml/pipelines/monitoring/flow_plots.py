@@ -83,7 +83,7 @@ def _flow_layout(figure: go.Figure, height: int, first: date, last: date) -> go.
 
 
 def plot_stages(stages: pd.DataFrame) -> go.Figure:
-    """Seconds that each stage took in the newest runs, a bar for each run, the newest on top.
+    """Seconds in which each stage was at work in the newest runs, a bar for each run, the newest on top.
 
     Args:
         stages: ``stage_history``.

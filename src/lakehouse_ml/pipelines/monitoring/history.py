@@ -119,22 +119,35 @@ def recent_stages(events: DataFrame, params: HistoryParams) -> pd.DataFrame:
         params: How many runs. The tasks of a job, their repairs, and what was run on the same now since are one.
 
     Returns:
-        One row per run and stage in the order in which they ran: run_id, started (wall clock, UTC), stage,
-        duration_s, commits.
+        One row per run and stage, see :func:`stage_totals`.
     """
     flows = events.where("event_type = 'flow_progress'")
     runs = flows.groupBy("origin.run_id").agg(F.min("timestamp").alias("started"))
     newest = runs.orderBy(F.desc("started")).limit(params.runs)
-    columns = ("origin.run_id", "origin.pipeline_name", "timestamp", "sequence", "details")
-    found = flows.select(*columns).join(newest, "run_id")
-    # The sequence begins anew with each task.
-    return stage_totals(found.orderBy("started", "timestamp", "sequence").toPandas())
+    columns = ("origin.run_id", "origin.pipeline_name", "timestamp", "details")
+    return stage_totals(flows.select(*columns).join(newest, "run_id").toPandas())
 
 
 def stage_totals(flows: pd.DataFrame) -> pd.DataFrame:
-    """Sums by run and stage of the events' details, see :func:`recent_stages`; failed flows took their time, too."""
+    """What the stages of each run took; failed flows took their time, too.
+
+    Args:
+        flows: ``flow_progress`` events: run_id, started (of the run), pipeline_name, timestamp (of the end), details.
+
+    Returns:
+        One row per run and stage in the order in which they ended: run_id, started (wall clock, UTC), stage,
+        duration_s (seconds in which at least one flow of the stage was at work), commits.
+    """
     details = pd.DataFrame([json.loads(text) for text in flows["details"]], index=flows.index)
     # Only a log without a flow lacks the columns.
     numbers = details.reindex(columns=["duration_s", "commits"]).astype("float64")
-    parts = flows.rename(columns={"pipeline_name": "stage"})[["run_id", "started", "stage"]].join(numbers)
-    return parts.groupby(["run_id", "started", "stage"], sort=False, as_index=False).sum()
+    parts = flows.rename(columns={"pipeline_name": "stage", "timestamp": "ended"}).join(numbers)
+    parts["begun"] = parts["ended"] - pd.to_timedelta(parts["duration_s"], unit="s")
+    parts = parts.sort_values("begun")
+    stages = parts.groupby(["run_id", "started", "stage"], sort=False)
+    # Flows work side by side: what two of them share counts once.
+    parts["worked_until"] = stages["ended"].cummax()
+    alone_from = stages["worked_until"].shift().fillna(parts["begun"]).clip(lower=parts["begun"])
+    parts["duration_s"] = (parts["ended"] - alone_from).dt.total_seconds().clip(lower=0.0)
+    totals = stages.agg({"ended": "max", "duration_s": "sum", "commits": "sum"}).reset_index()
+    return totals.sort_values(["started", "ended"], ignore_index=True).drop(columns="ended")
