@@ -15,10 +15,10 @@ import click
 # Before Kedro is imported, so that no plugin sends anything anywhere.
 os.environ["DO_NOT_TRACK"] = "1"
 
-from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
 
 from lakehouse_ml.cli import cli
+from lakehouse_ml.cli.running import run
 from lakehouse_ml.conf_source import check_conf_source
 from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.quiet import quiet

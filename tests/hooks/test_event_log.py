@@ -10,7 +10,7 @@ import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from kedro.runner import SequentialRunner
+from kedro.runner import AbstractRunner, SequentialRunner, ThreadRunner
 
 from lakehouse_ml.hooks import EventLogHooks, event_log
 from lakehouse_ml.lakehouse.run import Run
@@ -52,7 +52,9 @@ def follow(run, numbers):
     return run.as_of
 
 
-def play(hooks: EventLogHooks, catalog: DataCatalog, *nodes: Node) -> None:
+def play(
+    hooks: EventLogHooks, catalog: DataCatalog, *nodes: Node, runner: AbstractRunner | None = None
+) -> None:
     """Nodes run with their hooks as a session does."""
     pipeline, manager = Pipeline(nodes), _create_hook_manager()
     manager.register(hooks)
@@ -63,7 +65,7 @@ def play(hooks: EventLogHooks, catalog: DataCatalog, *nodes: Node) -> None:
     }
     manager.hook.before_pipeline_run(**run)
     try:
-        SequentialRunner().run(pipeline, catalog, manager)
+        (runner or SequentialRunner()).run(pipeline, catalog, manager)
     except Exception as error:
         manager.hook.on_pipeline_error(error=error, **run)
         raise
@@ -77,10 +79,10 @@ class Stage:
         self.project = project
         self.hooks = EventLogHooks()
 
-    def run(self, *nodes: Node, **params: str) -> None:
+    def run(self, *nodes: Node, runner: AbstractRunner | None = None, **params: str) -> None:
         catalog = self.project.catalog(params=params)
         catalog["numbers"] = MemoryDataset([1, 2])
-        play(self.hooks, catalog, *nodes)
+        play(self.hooks, catalog, *nodes, runner=runner)
 
     def events(self) -> list[dict]:
         rows = self.project.table("ops.event_log").orderBy("timestamp", "sequence").collect()
@@ -154,6 +156,14 @@ def test_a_run_that_was_interrupted_is_on_record_at_the_latest_when_the_next_one
     assert [event["message"] for event in rest] == ["verify finished", "run finished"]
 
 
+def test_nodes_that_work_side_by_side_are_each_on_record(stage):
+    with pytest.raises(ValueError, match="nobody answers"):
+        stage.run(MARK, REFUSE, runner=ThreadRunner())
+    events = {event["message"]: event["details"] for event in stage.events()}
+    assert set(events) == {"mark finished", "verify failed", "run failed"}
+    assert events["mark finished"]["commits"] == 2
+
+
 class Printed(MemoryDataset):
     """Tells what is saved to it."""
 
@@ -169,25 +179,29 @@ class Rows:
         return rows
 
 
-def interrupted_process() -> None:
+def interrupted_process(runner: type[AbstractRunner]) -> None:
     """What a process does that Ctrl-C ends."""
     event_log.get_spark = Rows
-    play(EventLogHooks(), DataCatalog({"numbers": MemoryDataset([1]), "ops_event_log": Printed()}), INTERRUPT)
+    catalog = DataCatalog({"numbers": MemoryDataset([1]), "ops_event_log": Printed()})
+    play(EventLogHooks(), catalog, INTERRUPT, runner=runner())
 
 
 @pytest.mark.slow
-def test_a_process_that_is_interrupted_leaves_its_runs_record():
+@pytest.mark.parametrize(
+    ("runner", "outcome"), [(SequentialRunner, "interrupted"), (ThreadRunner, "finished")]
+)
+def test_a_process_that_is_interrupted_leaves_its_runs_record(runner, outcome):
     here = Path(__file__)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), *sys.path])}
     ended = subprocess.run(
-        [sys.executable, "-c", f"from {here.stem} import *; interrupted_process()"],
+        [sys.executable, "-c", f"from {here.stem} import *; interrupted_process({runner.__name__})"],
         env=env,
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == -signal.SIGINT
-    assert ended.stdout.splitlines() == ["verify interrupted", "run interrupted"]
+    assert ended.stdout.splitlines() == [f"verify {outcome}", "run interrupted"]
 
 
 def test_the_tasks_of_a_job_are_one_run_on_the_page_also_one_that_failed(stage):

@@ -23,6 +23,7 @@ _COMMANDS = {
     "replay": "replaying.replay",
     "retrain": "retraining.retrain",
     "rollback": "champions.rollback",
+    "run": "running.run",
     "serve": "serving.serve",
     "skew": "skew.skew",
 }

@@ -7,6 +7,7 @@ import atexit
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class NodeTimes:
         ended: Monotonic seconds.
         finished_at: Wall clock at the end.
         outcome: ``finished``, ``failed`` or ``interrupted``.
+        thread: Where it worked: Ctrl-C reaches the main one only.
         commits: Delta commits made.
         versions: Version of each table before the node wrote it.
     """
@@ -50,6 +52,7 @@ class NodeTimes:
     ended: float = 0.0
     finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     outcome: str = "finished"
+    thread: int = field(default_factory=threading.get_ident)
     commits: int = 0
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -130,12 +133,16 @@ class EventLogHooks:
             self._write("ERROR", "run failed", error=kinds(error), text=own_words(error)[:2000])
 
     def _interrupted(self) -> None:
-        """Write the log of a run that neither succeeded nor failed, if there is one: its newest node was at work."""
+        """Write the log of a run that neither succeeded nor failed, if there is one.
+
+        Its newest node was at work, unless the nodes had threads of their own: Kedro waits for those.
+        """
         if not self._is_open:
             return
         self._close()
         for times in list(self._nodes.values())[-1:]:
-            times.outcome = "interrupted"
+            if times.thread == threading.main_thread().ident:
+                times.outcome = "interrupted"
         with _as_far_as_there_is_spark("interruption"):
             self._write("WARN", "run interrupted")
 

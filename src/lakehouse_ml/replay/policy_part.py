@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
-from kedro.runner import SequentialRunner
+from kedro.runner import SequentialRunner, ThreadRunner
 
 from lakehouse_ml.incidents import Poisoned
 from lakehouse_ml.pipelines.monitoring.situation import read_decisions, trainings_of
@@ -84,7 +84,7 @@ def _position(context: KedroContext, as_of: datetime) -> Position:
 
 def _watch(world: World, policy: str, as_of: datetime, outputs: tuple[str, ...]) -> Position:
     with world.opened(policy) as (session, context):
-        session.run(pipeline_names=["inference", "monitoring"], to_outputs=outputs, runner=SequentialRunner())
+        session.run(pipeline_names=["inference", "monitoring"], to_outputs=outputs, runner=ThreadRunner())
         return _position(context, as_of)
 
 
