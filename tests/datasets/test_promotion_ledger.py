@@ -1,5 +1,6 @@
 """The ledger as a Delta table: rows that are really there, and of two writers one."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, local
 
@@ -14,7 +15,7 @@ from registry_builders import Stores, saved_model
 
 
 @pytest.fixture
-def sessions(spark, monkeypatch) -> None:
+def sessions(spark, monkeypatch) -> Iterator[None]:
     """A session of its own for each thread, as each process has one."""
     own = local()
 
@@ -25,6 +26,9 @@ def sessions(spark, monkeypatch) -> None:
 
     for module in (delta_table, promotion_ledger):
         monkeypatch.setattr(module, "get_spark", session)
+    yield
+    # Python takes the one that made the newest frame for the active session, in every thread.
+    spark.createDataFrame([], "nothing int")
 
 
 @pytest.mark.usefixtures("sessions")
