@@ -120,6 +120,7 @@ def test_killed_and_restarted_runs_end_in_the_tables_of_an_uninterrupted_one(
     wanted = request.config.getoption("--kills")
     project, kills = torn_at_a_checkpoint(tmp_path), 1
     while kills < wanted:
+        # The seconds are those of one node after the other: side by side a run has mostly ended by the last of them.
         if kill_after(start_run(project, *PIPELINES), moments.uniform(0.15, 0.85) * seconds):
             kills += 1
         else:

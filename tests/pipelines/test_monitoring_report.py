@@ -233,11 +233,11 @@ def test_watched_features_stand_above_those_that_are_only_shown() -> None:
 
 
 def flows(*done: tuple[str, float, float]) -> pd.DataFrame:
-    """Events of one run: stage, second of the end, seconds that it took."""
+    """Events of one run: stage, second of the end, seconds that it took; the first made one commit, the next two."""
     start = pd.Timestamp(2026, 1, 1)
     rows = [
-        ("a", start, stage, start + pd.Timedelta(ended, "s"), json.dumps({"duration_s": took, "commits": 1}))
-        for stage, ended, took in done
+        ("a", start, stage, start + pd.Timedelta(ended, "s"), json.dumps({"duration_s": took, "commits": n}))
+        for n, (stage, ended, took) in enumerate(done, start=1)
     ]
     return pd.DataFrame(rows, columns=["run_id", "started", "pipeline_name", "timestamp", "details"])
 
@@ -245,7 +245,7 @@ def flows(*done: tuple[str, float, float]) -> pd.DataFrame:
 def test_durations_and_commits_are_summed_by_stage() -> None:
     done = flows(("ingestion", 2.0, 2.0), ("ingestion", 6.0, 3.5))
     (row,) = stage_totals(done).to_dict("records")
-    assert (row["stage"], row["duration_s"], row["commits"]) == ("ingestion", 5.5, 2)
+    assert (row["stage"], row["duration_s"], row["commits"]) == ("ingestion", 5.5, 3)
     assert stage_totals(done.iloc[:0]).empty
 
 
