@@ -19,9 +19,11 @@ from lakehouse_ml.incidents import read_incidents
 from lakehouse_ml.replay.code import RECORD, read_code
 from lakehouse_ml.replay.comparison import Comparison, compare_policies
 from lakehouse_ml.replay.figures import (
+    DIFFERENCE_HEADINGS,
     FATE_HEADINGS,
     HEADINGS,
     STEP_HEADINGS,
+    difference_rows,
     fate_rows,
     policy_rows,
     step_rows,
@@ -83,6 +85,7 @@ def docs_page(found: Comparison, seconds: Sequence[float], trials: str, commit: 
         "rows": f"{found.rows:,}",
         "verdict": verdict(found),
         "policies": table(("Policy", *HEADINGS), policy_rows(found)),
+        "differences": table(DIFFERENCE_HEADINGS, difference_rows(found)),
         "incidents": table(FATE_HEADINGS, fate_rows(found)),
         "step": step_cost(found, seconds),
         "steps": table(STEP_HEADINGS, step_rows(found, seconds)),

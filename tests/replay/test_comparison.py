@@ -1,11 +1,12 @@
-import numpy as np
+import re
+
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lakehouse_ml.metrics import METRICS as KNOWN
-from lakehouse_ml.replay.comparison import METRICS, WHOLE, Comparison, common_rows
-from lakehouse_ml.replay.figures import HEADINGS, fate_rows, policy_rows
+from lakehouse_ml.replay.comparison import METRICS, WHOLE, Comparison, common_rows, pairs
+from lakehouse_ml.replay.figures import DIFFERENCE_HEADINGS, HEADINGS, difference_rows, fate_rows, policy_rows
 from lakehouse_ml.replay.story import Story
 from lakehouse_ml.replay.verdict import judged, verdict
 from replay_builders import alert, alerts, comparison, scored, story, training
@@ -40,12 +41,23 @@ def test_values_are_those_of_all_rows_and_lie_in_their_intervals(found: Comparis
 
 
 def test_differences_are_paired_and_those_of_equals_are_nothing(found: Comparison) -> None:
-    gap = found.overall("monthly", "average_precision")
-    own = found.overall("never", "average_precision")
-    assert gap["difference"] == pytest.approx(gap["value"] - own["value"])
-    assert 0 < gap["difference_low"] < gap["difference"] < gap["difference_high"]
-    same = found.overall("triggered", "average_precision")
-    assert (same["difference"], same["difference_low"], same["difference_high"]) == (0, 0, 0)
+    values = {policy: found.overall(policy, "average_precision")["value"] for policy in found.stories}
+    gap = found.difference("monthly", "never", "average_precision")
+    assert gap["value"] == pytest.approx(values["monthly"] - values["never"])
+    assert 0 < gap["low"] < gap["value"] < gap["high"]
+    same = found.difference("triggered", "never", "average_precision")
+    assert (same["value"], same["low"], same["high"]) == (0, 0, 0)
+
+
+def test_every_pair_of_policies_has_its_difference_in_every_period(found: Comparison) -> None:
+    assert pairs(found.stories) == [("monthly", "never"), ("triggered", "never"), ("triggered", "monthly")]
+    assert len(found.differences) == 3 * 5 * len(METRICS)
+    one = found.difference("monthly", "never", "roc_auc")
+    # The third policy's stories are the first's: so are the draws.
+    other = found.difference("triggered", "monthly", "roc_auc")
+    assert (other["value"], other["low"], other["high"]) == pytest.approx(
+        (-one["value"], -one["high"], -one["low"])
+    )
 
 
 def test_only_rows_that_every_policy_scored_are_compared() -> None:
@@ -56,35 +68,38 @@ def test_only_rows_that_every_policy_scored_are_compared() -> None:
     assert rows["never"]["key"].tolist() == rows["monthly"]["key"].tolist()
 
 
-def test_without_never_there_is_no_difference() -> None:
+def test_of_one_policy_there_is_no_difference() -> None:
     alone = comparison(story("monthly"), incidents=())
-    assert np.isnan(alone.overall("monthly", "cost")["difference"])
+    assert alone.differences.empty
     assert "nothing to compare with" in verdict(alone)
 
 
 def test_the_verdict_says_what_the_intervals_allow(found: Comparison) -> None:
-    assert judged(found, "monthly", "average_precision") == "better than"
-    assert judged(found, "monthly", "brier_loss") in ("better than", "worse than", "not told apart from")
-    assert judged(found, "triggered", "average_precision") == "not told apart from"
     text = verdict(found)
-    assert "Monthly is better than never retraining by average precision (+0." in text
-    assert "Triggered is not told apart from never retraining" in text
+    number = r"[+-]0\.\d{4}"
+    interval = rf"{number} \[{number}, {number}\]"
+    assert re.search(rf"Monthly against never: average precision {interval}, better; cost {interval}, ", text)
+    assert re.search(rf"Triggered against monthly: average precision {interval}, worse; ", text)
+    nothing = "+0.0000 [+0.0000, +0.0000], not told apart"
+    assert f"Triggered against never: average precision {nothing}; cost {nothing}." in text
 
 
-@pytest.mark.parametrize(
-    ("metric", "expected"), [("average_precision", "worse than"), ("cost", "better than")]
-)
+@pytest.mark.parametrize(("metric", "expected"), [("average_precision", "worse"), ("cost", "better")])
 def test_a_metric_that_is_to_be_low_is_better_when_lower(metric: str, expected: str) -> None:
-    rows = {"policy": "monthly", "period": WHOLE, "metric": metric}
-    quality = pd.DataFrame([{**rows, "difference": -0.02, "difference_low": -0.03, "difference_high": -0.01}])
-    told = Comparison((), (), {}, quality, 0, {})
-    assert judged(told, "monthly", metric) == expected
+    assert judged(pd.Series({"metric": metric, "value": -0.02, "low": -0.03, "high": -0.01})) == expected
 
 
 def test_rows_for_people_have_a_cell_for_every_heading(found: Comparison) -> None:
     rows = list(policy_rows(found))
     assert [row[0] for row in rows] == ["never", "monthly", "triggered"]
     assert all(len(row) == len(HEADINGS) + 1 for row in rows)
-    assert rows[0][6:] == ("1", "1", "0", "1", "0")
-    assert rows[1][6:9] == ("2", "2", "0")
+    assert rows[0][5:] == ("1", "1", "0", "1", "0")
+    assert rows[1][5:8] == ("2", "2", "0")
+    apart = list(difference_rows(found))
+    assert [row[0] for row in apart] == [
+        "monthly minus never",
+        "triggered minus never",
+        "triggered minus monthly",
+    ]
+    assert all(len(row) == len(DIFFERENCE_HEADINGS) for row in apart)
     assert len(list(fate_rows(found))) == 4 * 3

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from browser import opened, written
 from lakehouse_ml.replay.comparison import Comparison
-from lakehouse_ml.replay.figures import fate_table, policy_table
+from lakehouse_ml.replay.figures import difference_table, fate_table, policy_table
 from lakehouse_ml.replay.page import render_page
 from lakehouse_ml.replay.plots import open_counts
 from replay_builders import NOWS, alert, alerts, comparison, story, training
@@ -41,13 +41,15 @@ def test_the_page_says_first_what_the_evidence_allows(told: Comparison) -> None:
     text = seen(page(told))
     assert "toys · replay" in text
     assert "2013-04-01 to 2013-07-08 UTC in 14 steps" in text
-    assert "Triggered is better than never retraining by average precision (+0." in text
+    assert "Triggered against never: average precision +0." in text
 
 
 def test_the_page_shows_every_part_with_its_numbers(told: Comparison) -> None:
     text = seen(page(told))
     for words in (
         "measured on the same 5,880 predictions",
+        "The plots show the differences to never.",
+        "triggered minus never +0.",
         "Trainings and what the gate decided",
         "Trials of each search in this replay: baseline 2, challenger 3",
         "silent weather never 05-04 to 05-07 05-06: freshness 05-06: no model was trained meanwhile 05-13",
@@ -75,8 +77,9 @@ def test_open_alerts_are_counted_from_their_events(told: Comparison) -> None:
 
 def test_a_terminal_gets_the_same_figures(told: Comparison) -> None:
     console = Console(width=250, record=True, file=StringIO())
-    console.print(policy_table(told), fate_table(told))
+    console.print(policy_table(told), difference_table(told), fate_table(told))
     text = console.export_text()
+    assert "triggered minus never" in text
     assert "triggered" in text
     assert "refused: floor_roc_auc: FAILED <0.41>" in text
 

@@ -24,7 +24,7 @@ from lakehouse_ml.incidents import FeedIncident, Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
 from lakehouse_ml.replay.comparison import Comparison, compare_policies
 from lakehouse_ml.replay.data_part import Land, play_data
-from lakehouse_ml.replay.figures import fate_table, policy_table
+from lakehouse_ml.replay.figures import difference_table, fate_table, policy_table
 from lakehouse_ml.replay.page import write_page
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.policy_part import play_policy
@@ -109,6 +109,8 @@ def alone(world: World) -> Iterator[None]:
 def show(found: Comparison) -> None:
     """Print the comparison."""
     console().print(policy_table(found))
+    if len(found.stories) > 1:
+        console().print(difference_table(found))
     if found.incidents:
         console().print(fate_table(found))
 

@@ -1,15 +1,17 @@
 """What the policies' records add up to: quality with intervals, trainings, alerts, and what became of each incident."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
+from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from lakehouse_ml.incidents import FeedIncident, Poisoned
-from lakehouse_ml.metrics import Estimate, Flags, Floats, Scored, draw_days, estimate, number_days, resample
+from lakehouse_ml.metrics import Flags, Floats, Scored, draw_days, estimate, number_days, resample
 from lakehouse_ml.replay.fate import Fate, fates_of
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.steps import ReplayError
@@ -19,11 +21,12 @@ from lakehouse_ml.use_case import Costs, UseCase
 
 METRICS = ("average_precision", "roc_auc", "brier_loss", "cost")
 WHOLE = "whole"
-REFERENCE = "never"
 DRAWS = 1000
 SEED = 20130101
 # A shorter replay is shown by week: a month would be a point or two.
 MONTHLY_FROM = timedelta(days=92)
+# A period, a metric, and its values for every draw of days, by policy.
+DrawnMetric: TypeAlias = tuple[str, str, Mapping[str, Floats]]
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,9 @@ class Comparison:
         nows: The steps' nows, UTC.
         incidents: What went wrong, in the order of time.
         stories: By policy, of those that were played to the end.
-        quality: One row per policy, period and metric: value, low, high (95 %, days resampled), and difference,
-            difference_low, difference_high to the policy ``never`` on the same draws; NaN without it. The period
-            ``whole`` is all of it; the others are named by their first day.
+        quality: One row per policy, period and metric: value, low, high (95 %, days resampled). The period ``whole``
+            is all of it; the others are named by their first day.
+        differences: The same of each policy minus each that stands before it (column minus), on the same draws.
         rows: Predictions that every policy made and whose truth is known.
         fates: What became of each incident, by policy.
     """
@@ -45,6 +48,7 @@ class Comparison:
     incidents: Sequence[FeedIncident | Poisoned]
     stories: Mapping[str, Story]
     quality: pd.DataFrame
+    differences: pd.DataFrame
     rows: int
     fates: Mapping[str, Sequence[Fate]]
 
@@ -54,9 +58,22 @@ class Comparison:
         return list(self.stories)[-1]
 
     def overall(self, policy: str, metric: str) -> "pd.Series":
-        """The row of the whole time."""
-        mine = self.quality[(self.quality["policy"] == policy) & (self.quality["metric"] == metric)]
-        return mine[mine["period"] == WHOLE].iloc[0]
+        """The policy's row of the whole time."""
+        return _whole(self.quality, policy=policy, metric=metric)
+
+    def difference(self, policy: str, minus: str, metric: str) -> "pd.Series":
+        """The pair's row of the whole time."""
+        return _whole(self.differences, policy=policy, minus=minus, metric=metric)
+
+
+def pairs(policies: Iterable[str]) -> list[tuple[str, str]]:
+    """Each policy with each that stands before it."""
+    return [(policy, minus) for minus, policy in combinations(policies, 2)]
+
+
+def _whole(rows: pd.DataFrame, **named: str) -> "pd.Series":
+    wanted = {"period": WHOLE, **named}
+    return rows[(rows[list(wanted)] == list(wanted.values())).all(axis=1)].iloc[0]
 
 
 def compare_policies(
@@ -90,9 +107,17 @@ def compared(
     """The comparison of policies' records; ``files`` is the data part's ``ops.ingestion_log``."""
     common = common_rows(stories)
     period = "M" if nows[-1] - nows[0] >= MONTHLY_FROM else "W-SUN"
-    quality = pd.DataFrame(_quality(common, period, costs))
+    drawn = list(_drawn_metrics(common, period, costs))
     fates = {policy: fates_of(incidents, story, files, nows) for policy, story in stories.items()}
-    return Comparison(nows, incidents, stories, quality, len(next(iter(common.values()))), fates)
+    return Comparison(
+        nows=nows,
+        incidents=incidents,
+        stories=stories,
+        quality=pd.DataFrame(_quality(drawn)),
+        differences=pd.DataFrame(_differences(drawn)),
+        rows=len(next(iter(common.values()))),
+        fates=fates,
+    )
 
 
 def common_rows(stories: Mapping[str, Story]) -> dict[str, pd.DataFrame]:
@@ -105,14 +130,13 @@ def common_rows(stories: Mapping[str, Story]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _quality(common: Mapping[str, pd.DataFrame], period: str, costs: Costs) -> Iterator[dict[str, object]]:
+def _drawn_metrics(common: Mapping[str, pd.DataFrame], period: str, costs: Costs) -> Iterator[DrawnMetric]:
     days = pd.to_datetime(next(iter(common.values()))["predict_date"])
     for name, rows in _periods(days, period):
         parts = {policy: frame[rows] for policy, frame in common.items()}
         times = draw_days(days[rows].nunique(), DRAWS, SEED)
         for metric in METRICS:
-            drawn = {policy: _drawn(metric, part, times, costs) for policy, part in parts.items()}
-            yield from _measured(name, metric, drawn)
+            yield name, metric, {policy: _drawn(metric, part, times, costs) for policy, part in parts.items()}
 
 
 def _periods(days: "pd.Series[pd.Timestamp]", period: str) -> Iterator[tuple[str, Flags]]:
@@ -137,12 +161,14 @@ def _drawn(metric: str, rows: pd.DataFrame, times: Floats, costs: Costs) -> Floa
     return resample(metric, scored, times)
 
 
-def _measured(period: str, metric: str, drawn: Mapping[str, Floats]) -> Iterator[dict[str, object]]:
-    unknown = Estimate(np.nan, np.nan, np.nan)
-    for policy, values in drawn.items():
-        own = estimate(values)
-        gap = estimate(values - drawn[REFERENCE]) if REFERENCE in drawn else unknown
-        yield {
-            "policy": policy, "period": period, "metric": metric, **own._asdict(),
-            "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high,
-        }  # fmt: skip
+def _quality(drawn: Iterable[DrawnMetric]) -> Iterator[dict[str, object]]:
+    for period, metric, values in drawn:
+        for policy, own in values.items():
+            yield {"policy": policy, "period": period, "metric": metric, **estimate(own)._asdict()}
+
+
+def _differences(drawn: Iterable[DrawnMetric]) -> Iterator[dict[str, object]]:
+    for period, metric, values in drawn:
+        for policy, minus in pairs(values):
+            gap = estimate(values[policy] - values[minus])
+            yield {"policy": policy, "minus": minus, "period": period, "metric": metric, **gap._asdict()}

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from statistics import median
 
+import pandas as pd
 from rich.box import SIMPLE
 from rich.table import Table
 
 from lakehouse_ml.pipelines.monitoring.findings import RETRAIN
 from lakehouse_ml.pipelines.monitoring.lifecycle import OPENED
-from lakehouse_ml.replay.comparison import METRICS, Comparison
+from lakehouse_ml.replay.comparison import METRICS, Comparison, pairs
 from lakehouse_ml.replay.story import Story
 
 HEADINGS = (
     "AP",
-    "minus never",
     "AUC",
     "Brier",
     "Cost",
@@ -24,6 +24,7 @@ HEADINGS = (
     "Alerts",
     "Held back",
 )
+DIFFERENCE_HEADINGS = ("Policies", "AP", "AUC", "Brier", "Cost")
 STEP_HEADINGS = ("Part", "Steps", "Median", "Longest")
 FATE_HEADINGS = (
     "Incident",
@@ -39,10 +40,20 @@ def policy_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """Policy and the columns of ``HEADINGS``, of every policy."""
     for policy, story in comparison.stories.items():
         values = [comparison.overall(policy, metric) for metric in METRICS]
-        precision, *others = (f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]" for row in values)
-        gap = values[0]
-        apart = f"{gap['difference']:+.4f} [{gap['difference_low']:+.4f}, {gap['difference_high']:+.4f}]"
-        yield policy, precision, apart if policy != "never" else "", *others, *_counts(story)
+        shown = (f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]" for row in values)
+        yield policy, *shown, *_counts(story)
+
+
+def difference_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """The columns of ``DIFFERENCE_HEADINGS``, of every pair of policies."""
+    for policy, minus in pairs(comparison.stories):
+        found = (signed(comparison.difference(policy, minus, metric)) for metric in METRICS)
+        yield f"{policy} minus {minus}", *found
+
+
+def signed(row: "pd.Series") -> str:
+    """A difference with its interval."""
+    return f"{row['value']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
 
 
 def _counts(story: Story) -> tuple[str, ...]:
@@ -100,6 +111,11 @@ def _took(part: str, seconds: Sequence[float]) -> Iterator[tuple[str, str, str, 
 def policy_table(comparison: Comparison) -> Table:
     """The policies for a terminal."""
     return _plain("Policies, 95 % intervals by days", ("policy", *HEADINGS), policy_rows(comparison))
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """The policies against each other for a terminal."""
+    return _plain("Differences on the same days", DIFFERENCE_HEADINGS, difference_rows(comparison))
 
 
 def fate_table(comparison: Comparison) -> Table:

@@ -23,9 +23,11 @@ from lakehouse_ml.pipelines.monitoring.page import (
 from lakehouse_ml.replay import plots
 from lakehouse_ml.replay.comparison import Comparison
 from lakehouse_ml.replay.figures import (
+    DIFFERENCE_HEADINGS,
     FATE_HEADINGS,
     HEADINGS,
     STEP_HEADINGS,
+    difference_rows,
     fate_rows,
     policy_rows,
     step_rows,
@@ -75,8 +77,14 @@ def render_page(comparison: Comparison, use_case: str, trials: str, data_seconds
         tiles=_tiles(comparison),
     )
     sections = Template(package_files(__package__).joinpath(PAGE).read_text(encoding="utf-8"))
-    shown = {**_figures(comparison), **_tables(comparison, data_seconds), "trials": safe(trials)}
-    body = Html(sections.substitute(shown, rows=f"{comparison.rows:,}", shown=comparison.shown))
+    told = {
+        "trials": safe(trials),
+        "rows": f"{comparison.rows:,}",
+        "shown": comparison.shown,
+        "first": next(iter(comparison.stories)),
+    }
+    parts = {**_figures(comparison), **_tables(comparison, data_seconds)}
+    body = Html(sections.substitute(parts, **told))
     return whole_page(head, body, _FOOTER)
 
 
@@ -92,16 +100,22 @@ def _figures(comparison: Comparison) -> dict[str, Html]:
 
 
 def _tables(comparison: Comparison, data_seconds: Sequence[float]) -> dict[str, Html]:
-    totals = (Column("Policy"), *(Column(name, "right") for name in HEADINGS))
+    totals, apart = numbers("Policy", *HEADINGS), numbers(*DIFFERENCE_HEADINGS)
     incidents = [Column(name) for name in FATE_HEADINGS]
     trained = [Column(name) for name in ("Policy", "As of", "Decision", "Version", "Why not")]
     took = [Column(name, "right" if place else "") for place, name in enumerate(STEP_HEADINGS)]
     return {
         "totals": table(totals, policy_rows(comparison), empty=""),
+        "difference_table": table(apart, difference_rows(comparison), empty=""),
         "incident_table": table(incidents, fate_rows(comparison), empty="Nothing went wrong."),
         "training_table": table(trained, _trainings(comparison), empty="", style="cards"),
         "steps": table(took, step_rows(comparison, data_seconds), empty=""),
     }
+
+
+def numbers(first: str, *names: str) -> list[Column]:
+    """Columns of numbers after one of names."""
+    return [Column(first), *(Column(name, "right") for name in names)]
 
 
 def _tiles(comparison: Comparison) -> Html:

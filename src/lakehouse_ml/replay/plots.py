@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import product
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -26,29 +27,31 @@ APART = pd.Timedelta(hours=20)
 
 def plot_metrics(comparison: Comparison) -> go.Figure:
     """Every metric by period, a colour per policy, with 95 % intervals."""
-    return _panels(comparison, "value", ("low", "high"), list(comparison.stories))
+    return _panels(comparison.quality, list(comparison.stories))
 
 
 def plot_differences(comparison: Comparison) -> go.Figure:
-    """Every metric minus that of the policy ``never`` by period, on the same draws of days."""
-    others = [policy for policy in comparison.stories if policy != "never"]
-    if "never" not in comparison.stories or not others:
-        return empty_figure("never was not played, or nothing beside it: there is nothing to compare with")
-    figure = _panels(comparison, "difference", ("difference_low", "difference_high"), others)
+    """Every metric minus that of the first policy by period, on the same draws of days."""
+    policies = list(comparison.stories)
+    if len(policies) == 1:
+        return empty_figure(f"only {policies[0]} was played: there is nothing to compare with")
+    rows = comparison.differences
+    figure = _panels(rows[rows["minus"] == policies[0]], policies)
     figure.add_hline(0, line={"color": MUTED, "width": 1})
     return figure
 
 
-def _panels(comparison: Comparison, value: str, ends: tuple[str, str], policies: Sequence[str]) -> go.Figure:
+def _panels(found: pd.DataFrame, policies: Sequence[str]) -> go.Figure:
     figure = make_subplots(
         rows=2, cols=2, shared_xaxes=True, vertical_spacing=0.12, horizontal_spacing=0.07,
         subplot_titles=list(PANELS.values()),
     )  # fmt: skip
-    parts = comparison.quality[comparison.quality["period"] != WHOLE]
-    for place, metric in enumerate(PANELS):
-        for policy in policies:
-            rows = parts[(parts["metric"] == metric) & (parts["policy"] == policy)]
-            line = _line(rows, value, ends, policy, list(comparison.stories).index(policy))
+    parts = found[found["period"] != WHOLE]
+    for (place, metric), (colour, policy) in product(enumerate(PANELS), enumerate(policies)):
+        rows = parts[(parts["metric"] == metric) & (parts["policy"] == policy)]
+        # Of differences, the first policy has none.
+        if len(rows):
+            line = _line(rows, policy, colour)
             line.showlegend = place == 0
             figure.add_trace(line, row=place // 2 + 1, col=place % 2 + 1)
     for title in figure.layout.annotations:
@@ -58,8 +61,8 @@ def _panels(comparison: Comparison, value: str, ends: tuple[str, str], policies:
     return figure
 
 
-def _line(rows: pd.DataFrame, value: str, ends: tuple[str, str], policy: str, place: int) -> go.Scatter:
-    found, low, high = rows[value], rows[ends[0]], rows[ends[1]]
+def _line(rows: pd.DataFrame, policy: str, place: int) -> go.Scatter:
+    found, low, high = rows["value"], rows["low"], rows["high"]
     return go.Scatter(
         x=pd.to_datetime(rows["period"]) + place * APART,
         y=found,

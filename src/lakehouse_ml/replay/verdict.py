@@ -1,30 +1,32 @@
 """What the comparison says, in words."""
 
-from lakehouse_ml.metrics import is_higher_better
-from lakehouse_ml.replay.comparison import REFERENCE, Comparison
+import pandas as pd
 
-METRIC = "average_precision"
+from lakehouse_ml.metrics import is_higher_better
+from lakehouse_ml.replay.comparison import Comparison, pairs
+from lakehouse_ml.replay.figures import signed
+
+# What decides between two policies, and what must not say the opposite.
+METRICS = {"average_precision": "average precision", "cost": "cost"}
 
 
 def verdict(comparison: Comparison) -> str:
-    """Each policy against never retraining, on the primary metric and on cost."""
-    others = [policy for policy in comparison.stories if policy != REFERENCE]
-    if REFERENCE not in comparison.stories or not others:
-        return f"Only {', '.join(comparison.stories)} was played: there is nothing to compare with."
-    return " ".join(_against_never(comparison, policy) for policy in others)
+    """Each pair of policies, on the primary metric and on cost."""
+    found = [_compared(comparison, *pair) for pair in pairs(comparison.stories)]
+    return (
+        " ".join(found)
+        or f"Only {', '.join(comparison.stories)} was played: there is nothing to compare with."
+    )
 
 
-def _against_never(comparison: Comparison, policy: str) -> str:
-    precision, cost = (judged(comparison, policy, metric) for metric in (METRIC, "cost"))
-    row = comparison.overall(policy, METRIC)
-    found = f"{row['difference']:+.4f} [{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
-    return f"{policy.capitalize()} is {precision} never retraining by average precision ({found}) and {cost} by cost."
+def _compared(comparison: Comparison, policy: str, minus: str) -> str:
+    rows = {metric: comparison.difference(policy, minus, metric) for metric in METRICS}
+    found = (f"{METRICS[metric]} {signed(row)}, {judged(row)}" for metric, row in rows.items())
+    return f"{policy.capitalize()} against {minus}: {'; '.join(found)}."
 
 
-def judged(comparison: Comparison, policy: str, metric: str) -> str:
-    """``better than``, ``worse than``, or ``not told apart from``: by the interval of the difference."""
-    row = comparison.overall(policy, metric)
-    low, high = row["difference_low"], row["difference_high"]
-    if low > 0 or high < 0:
-        return "better than" if (low > 0) == is_higher_better(metric) else "worse than"
-    return "not told apart from"
+def judged(difference: "pd.Series") -> str:
+    """``better``, ``worse``, or ``not told apart``: by the interval of a row of differences."""
+    if difference["low"] > 0 or difference["high"] < 0:
+        return "better" if (difference["low"] > 0) == is_higher_better(difference["metric"]) else "worse"
+    return "not told apart"
