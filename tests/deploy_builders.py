@@ -47,7 +47,7 @@ def committed_copy(project: Path) -> Path:
 
 def build(project: Path) -> Path:
     """Build it by ``kedro package``, with secrets wherever they may be, and tests that passed."""
-    (project / "conf/local/secrets.yml").write_text(f"lakehouse_ml_prod: {{alert_webhook: {PLANTED}}}\n")
+    (project / "conf/local/secrets.yml").write_text(f"lakehouse_ml_prod: {{alert-webhook: {PLANTED}}}\n")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("LAKEHOUSE_ML_PROD_ALERT_WEBHOOK", PLANTED)
         patched.setenv("PYTHONPATH", str(project / "src"))

@@ -15,7 +15,7 @@ from route_builders import SECRET, Receiver, listening, message
 
 pytestmark = pytest.mark.slow
 
-ADDRESS = Secret("test", "alert_webhook")
+ADDRESS = Secret("test", "alert-webhook")
 VARIABLE = ADDRESS.variable
 QUICK = WebhookParams(address=ADDRESS, timeout_seconds=0.3, retries=3, backoff_seconds=0.01)
 

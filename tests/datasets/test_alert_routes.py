@@ -14,7 +14,7 @@ from lakehouse_ml.deploy.secrets import Secret, SecretError
 from lakehouse_ml.hooks import AlertRouteHooks
 from route_builders import SECRET, listening, message
 
-ADDRESS = Secret("test", "alert_webhook")
+ADDRESS = Secret("test", "alert-webhook")
 WEBHOOK = {"address": ADDRESS, "timeout_seconds": 0.2, "retries": 0, "backoff_seconds": 0}
 NOWHERE = "http://127.0.0.1:9/t0ken"
 
@@ -123,7 +123,7 @@ def test_a_run_does_not_start_without_the_address_that_it_would_need(
     routes: Routes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        SecretError, match="secret test/alert_webhook is not set: set environment variable TEST_"
+        SecretError, match="secret test/alert-webhook is not set: set environment variable TEST_"
     ):
         start_run(DataCatalog({"alert_messages": routes.made("log", "webhook")}), monkeypatch)
     start_run(DataCatalog({"alert_messages": routes.made("log", "file")}), monkeypatch)

@@ -11,7 +11,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 
 from lakehouse_ml.deploy.grants import secret_scope
-from lakehouse_ml.deploy.secrets import Secret, SecretError
+from lakehouse_ml.deploy.secrets import Secret, SecretError, secret
 from lakehouse_ml.platform import PLATFORM_VARIABLE
 from lakehouse_ml.settings import CONFIG_LOADER_ARGS
 from project_builders import CONF
@@ -21,7 +21,7 @@ from secret_scopes import TOKEN, Workspace, workspace
 pytestmark = pytest.mark.slow
 
 PLANTED = "pl4nted-value-of-the-secret"
-NAME = Secret("lakehouse_ml_prod", "alert_webhook")
+NAME = Secret("lakehouse_ml_prod", "alert-webhook")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,13 @@ def write_local(folder: Path, content: str) -> None:
 def test_conf_names_the_secret_of_its_own_environment(environment: str) -> None:
     loader = OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)
     named = loader["catalog"]["alert_messages"]["webhook"]["address"]
-    assert named == Secret(secret_scope(roles_of(), environment), "alert_webhook")
+    assert named == Secret(secret_scope(roles_of(), environment), "alert-webhook")
+
+
+@pytest.mark.parametrize("key", ["alert_webhook", "alert.webhook", "", "a" * 128])
+def test_a_name_that_a_key_vault_does_not_take_is_refused(key: str) -> None:
+    with pytest.raises(SecretError, match="letters, digits and hyphens"):
+        secret("lakehouse_ml_prod", key)
 
 
 def test_the_configuration_shows_the_name_and_not_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,13 +71,13 @@ def test_the_configuration_shows_the_name_and_not_the_value(monkeypatch: pytest.
     loader = OmegaConfigLoader(str(CONF), env="prod", **CONFIG_LOADER_ARGS)
     entry = loader["catalog"]["alert_messages"]
     shown = f"{entry} {entry!r} {yaml.dump(entry)} {yaml.safe_dump(entry)}"
-    assert "${secret:lakehouse_ml_prod,alert_webhook}" in shown
+    assert "${secret:lakehouse_ml_prod,alert-webhook}" in shown
     assert PLANTED not in shown
     assert entry["webhook"]["address"].reveal() == PLANTED
 
 
 def test_the_variable_is_taken_before_the_file(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_local(nowhere, "lakehouse_ml_prod: {alert_webhook: from the file}")
+    write_local(nowhere, "lakehouse_ml_prod: {alert-webhook: from the file}")
     assert NAME.reveal() == "from the file"
     assert NAME.variable == "LAKEHOUSE_ML_PROD_ALERT_WEBHOOK"
     monkeypatch.setenv(NAME.variable, PLANTED)
@@ -82,13 +88,13 @@ def test_a_missing_secret_is_named_with_the_way_to_set_it() -> None:
     with pytest.raises(SecretError) as refused:
         NAME.reveal()
     assert str(refused.value) == (
-        "secret lakehouse_ml_prod/alert_webhook is not set: set environment variable "
-        "LAKEHOUSE_ML_PROD_ALERT_WEBHOOK, or alert_webhook below lakehouse_ml_prod in conf/local/secrets.yml"
+        "secret lakehouse_ml_prod/alert-webhook is not set: set environment variable "
+        "LAKEHOUSE_ML_PROD_ALERT_WEBHOOK, or alert-webhook below lakehouse_ml_prod in conf/local/secrets.yml"
     )
 
 
 @pytest.mark.parametrize(
-    "content", ["", "lakehouse_ml_prod:", "[1]", "lakehouse_ml_prod: {alert_webhook: [1]}"]
+    "content", ["", "lakehouse_ml_prod:", "[1]", "lakehouse_ml_prod: {alert-webhook: [1]}"]
 )
 def test_a_file_that_holds_no_such_secret_gives_none(nowhere: Path, content: str) -> None:
     write_local(nowhere, content)
@@ -97,7 +103,7 @@ def test_a_file_that_holds_no_such_secret_gives_none(nowhere: Path, content: str
 
 
 def test_a_file_that_cannot_be_read_is_not_quoted(nowhere: Path) -> None:
-    write_local(nowhere, f"lakehouse_ml_prod: {{alert_webhook: '{PLANTED}")
+    write_local(nowhere, f"lakehouse_ml_prod: {{alert-webhook: '{PLANTED}")
     with pytest.raises(SecretError, match=r"conf/local/secrets\.yml is no YAML") as refused:
         NAME.reveal()
     assert PLANTED not in f"{refused.value} {refused.value.__cause__} "
@@ -109,7 +115,7 @@ def test_on_databricks_the_scope_is_asked_and_nothing_else(
 ) -> None:
     monkeypatch.setenv(NAME.variable, "from the variable")
     assert NAME.reveal() == PLANTED
-    assert databricks.asked[-1] == "/api/2.0/secrets/get?key=alert_webhook&scope=lakehouse_ml_prod"
+    assert databricks.asked[-1] == "/api/2.0/secrets/get?key=alert-webhook&scope=lakehouse_ml_prod"
 
 
 @pytest.mark.parametrize(
@@ -145,4 +151,4 @@ def test_a_name_stays_a_name_when_it_is_copied_or_kept(monkeypatch: pytest.Monke
     kept = pickle.dumps(NAME)
     assert PLANTED.encode() not in kept
     assert pickle.loads(kept) == NAME
-    assert f"{NAME} {NAME!r} {hash(NAME)}".startswith("secret lakehouse_ml_prod/alert_webhook")
+    assert f"{NAME} {NAME!r} {hash(NAME)}".startswith("secret lakehouse_ml_prod/alert-webhook")

@@ -22,7 +22,7 @@ class AlertRoutes(AbstractDataset[Sequence[Message], dict[str, list[str]]]):
 
     Example:
         ``alert_messages: {type: lakehouse_ml.datasets.AlertRoutes, environment: dev, routes: [log, file],
-        file: alerts.jsonl, told: told_alerts.json, webhook: {address: "${secret:dev,alert_webhook}",
+        file: alerts.jsonl, told: told_alerts.json, webhook: {address: "${secret:dev,alert-webhook}",
         timeout_seconds: 5, retries: 3, backoff_seconds: 1}}``
 
     Args:

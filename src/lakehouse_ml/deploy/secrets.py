@@ -12,6 +12,8 @@ from kedro.utils import find_kedro_project
 from lakehouse_ml.platform import platform
 
 _LOCAL = "conf/local/secrets.yml"
+# Names that Azure Key Vault takes; other scopes take more.
+_KEY = re.compile(r"[0-9A-Za-z-]{1,127}")
 
 
 class SecretError(RuntimeError):
@@ -96,7 +98,15 @@ class Secret:
 
 
 def secret(scope: str, key: str) -> Secret:
-    """The resolver of ``${secret:scope,key}``: the name alone, so that what shows the configuration shows no value."""
+    """The resolver of ``${secret:scope,key}``: the name alone, so that what shows the configuration shows no value.
+
+    Raises:
+        SecretError: Not every store can hold an entry of that name.
+    """
+    if not _KEY.fullmatch(key):
+        raise SecretError(
+            f"{Secret(scope, key)} can have no value on Azure: a Key Vault's names are letters, digits and hyphens"
+        )
     return Secret(scope, key)
 
 
