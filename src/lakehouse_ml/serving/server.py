@@ -24,7 +24,7 @@ def serve(use_case: UseCase, versions: Versions, landing: Path, params: ServingP
         landing: The environment's landing folder.
         params: Address, limits and intervals.
     """
-    # The one place where the wall clock and chance come in: a request has a moment and an identity of its own.
+    # Where the wall clock and chance come in: a request has a moment and an identity of its own.
     writer, folder = uuid4().hex[:8], landing / REQUESTS.name
     log = RequestLog(folder, writer, lambda: datetime.now(UTC), params.log_file_mb)
     service = ScoringService(use_case, versions, log)
