@@ -6,6 +6,11 @@ from kedro.framework.cli.project import run as kedro_run
 
 from lakehouse_ml.cli.running import run, runner_for
 
+BESIDE, AFTER = (
+    "lakehouse_ml.side_by_side.SideBySideRunner",
+    "kedro.runner.sequential_runner.SequentialRunner",
+)
+
 # A command brings in every pipeline of the project.
 pytestmark = pytest.mark.slow
 
@@ -13,15 +18,15 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("pipelines", "runner"),
     [
-        (["daily"], "ThreadRunner"),
-        (["ingestion", "feature_engineering"], "ThreadRunner"),
-        (["monitoring"], "ThreadRunner"),
-        ([], "SequentialRunner"),
-        (["__default__"], "SequentialRunner"),
-        (["retrain"], "SequentialRunner"),
-        (["daily", "training"], "SequentialRunner"),
-        (["promotion"], "SequentialRunner"),
-        (["maintenance"], "SequentialRunner"),
+        (["daily"], BESIDE),
+        (["ingestion", "feature_engineering"], BESIDE),
+        (["monitoring"], BESIDE),
+        ([], AFTER),
+        (["__default__"], AFTER),
+        (["retrain"], AFTER),
+        (["daily", "training"], AFTER),
+        (["promotion"], AFTER),
+        (["maintenance"], AFTER),
     ],
 )
 def test_nodes_work_side_by_side_in_the_stages_of_a_day(pipelines: list[str], runner: str) -> None:
@@ -31,10 +36,10 @@ def test_nodes_work_side_by_side_in_the_stages_of_a_day(pipelines: list[str], ru
 @pytest.mark.parametrize(
     ("options", "runner"),
     [
-        ("--pipelines daily", "ThreadRunner"),
-        ("--pipeline daily", "ThreadRunner"),
-        ("--pipelines ingestion,training", "SequentialRunner"),
-        ("", "SequentialRunner"),
+        ("--pipelines daily", BESIDE),
+        ("--pipeline daily", BESIDE),
+        ("--pipelines ingestion,training", AFTER),
+        ("", AFTER),
         ("--pipelines daily --runner SequentialRunner", "SequentialRunner"),
         ("--runner ThreadRunner", "ThreadRunner"),
     ],

@@ -234,6 +234,18 @@ def test_nodes_that_work_side_by_side_may_write(spark, address, orders, rows):
     assert version(days) == 2
 
 
+def test_nodes_that_meet_a_table_with_new_rules_side_by_side_change_it_once(orders, rows, monkeypatch):
+    orders().save(rows(A))
+    before = version(orders())
+    monkeypatch.setitem(CONTRACTS, "silver.orders", replace(ORDERS, rules=(Rule("dear", "amount_eur > 0"),)))
+    table = orders()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: table.load().count(), range(4)))
+    assert found == [1] * 4
+    # One constraint dropped, one dropped in vain and added, the rules noted.
+    assert version(orders()) == before + 4
+
+
 def test_a_replaced_day_is_one_file_however_many_tasks_made_it(spark, address):
     days = DeltaTable(**address, schema="gold", table="days", mode="replace")
     shops = spark.range(0, 90, 1, 3).selectExpr(

@@ -1,7 +1,11 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from kedro.io import DatasetError
+from mlflow import MlflowClient
 
-from lakehouse_ml.datasets import Challengers, ModelRegistry, RegisteredModel
+from lakehouse_ml.datasets import Challengers, ModelRegistry, RegisteredModel, registered_model
 from lakehouse_ml.datasets.promotion_ledger import DeltaLedger
 from lakehouse_ml.registry import ModelReference
 from ledger_builders import crown, ledger_address, ledger_in
@@ -54,6 +58,47 @@ def test_an_alias_without_any_promotion_is_refused(stores: Stores):
     stores.registry.point(named.version)
     with pytest.raises(DatasetError, match="head no version"):
         champion(stores, missing="none").load()
+
+
+def test_nodes_side_by_side_have_one_champion_though_the_alias_moves_between_them(
+    stores: Stores, monkeypatch
+):
+    crown(stores, saved_model(stores, "first"))
+    table, ask = champion(stores), registered_model.current_champion
+
+    def look_slowly(*found):
+        named = ask(*found)
+        time.sleep(0.5)
+        return named
+
+    monkeypatch.setattr(registered_model, "current_champion", look_slowly)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(table.load)
+        time.sleep(0.2)
+        second = threads.submit(table.load)
+        crown(stores, saved_model(stores, "second"))
+    assert first.result() is second.result()
+    assert champion(stores).load().version == "2"
+
+
+def test_a_run_has_the_challengers_that_it_began_with(stores: Stores):
+    crown(stores, saved_model(stores, "first"))
+    challengers = Challengers(**stores.address, **ledger_address(stores.folder))
+    assert challengers.load() == []
+    crown(stores, saved_model(stores, "second"), decision="awaiting_approval", champion_after="1")
+    assert challengers.load() == []
+    anew = Challengers(**stores.address, **ledger_address(stores.folder))
+    assert [model.version for model in anew.load()] == ["2"]
+
+
+def test_a_challenger_that_cannot_be_loaded_holds_no_other_back(stores: Stores, caplog):
+    crown(stores, saved_model(stores, "first"))
+    for name in ("second", "third"):
+        crown(stores, saved_model(stores, name), decision="awaiting_approval", champion_after="1")
+    MlflowClient(registry_uri=stores.address["registry_uri"]).delete_model_version(stores.registry.name, "2")
+    found = Challengers(**stores.address, **ledger_address(stores.folder)).load()
+    assert [model.version for model in found] == ["3"]
+    assert "version 2 does not score in shadow: " in caplog.text
 
 
 @pytest.fixture

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from kedro.runner import AbstractRunner, SequentialRunner, ThreadRunner
+from kedro.runner import AbstractRunner, SequentialRunner
 
 from lakehouse_ml.hooks import EventLogHooks, event_log
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.findings import owner_of
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams, recent_stages
+from lakehouse_ml.side_by_side import SideBySideRunner
 from ledger_builders import entry
 
 SESSION = "2026-01-05T06.00.13.000Z"
@@ -46,6 +47,18 @@ def quote(numbers):
 def interrupt(numbers):
     os.kill(os.getpid(), signal.SIGINT)
     return len(numbers)
+
+
+def work_on(numbers):
+    yield len(numbers)
+    refuse(numbers)
+
+
+class Full(MemoryDataset):
+    """Takes nothing any more."""
+
+    def save(self, data) -> None:
+        raise DatasetError("no room")
 
 
 def follow(run, numbers):
@@ -81,7 +94,7 @@ class Stage:
 
     def run(self, *nodes: Node, runner: AbstractRunner | None = None, **params: str) -> None:
         catalog = self.project.catalog(params=params)
-        catalog["numbers"] = MemoryDataset([1, 2])
+        catalog["numbers"], catalog["full"] = MemoryDataset([1, 2]), Full()
         play(self.hooks, catalog, *nodes, runner=runner)
 
     def events(self) -> list[dict]:
@@ -158,10 +171,20 @@ def test_a_run_that_was_interrupted_is_on_record_at_the_latest_when_the_next_one
 
 def test_nodes_that_work_side_by_side_are_each_on_record(stage):
     with pytest.raises(ValueError, match="nobody answers"):
-        stage.run(MARK, REFUSE, runner=ThreadRunner())
+        stage.run(MARK, REFUSE, runner=SideBySideRunner())
     events = {event["message"]: event["details"] for event in stage.events()}
     assert set(events) == {"mark finished", "verify failed", "run failed"}
     assert events["mark finished"]["commits"] == 2
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner, SideBySideRunner])
+@pytest.mark.parametrize(
+    ("func", "output", "error"), [(count, "full", DatasetError), (work_on, "verdict", ValueError)]
+)
+def test_a_node_whose_output_cannot_be_made_or_saved_has_failed(stage, runner, func, output, error):
+    with pytest.raises(error):
+        stage.run(MARK, Node(func, "numbers", output, name="verify", tags="second"), runner=runner())
+    assert {event["message"] for event in stage.events()} == {"mark finished", "verify failed", "run failed"}
 
 
 class Printed(MemoryDataset):
@@ -188,7 +211,7 @@ def interrupted_process(runner: type[AbstractRunner]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("runner", "outcome"), [(SequentialRunner, "interrupted"), (ThreadRunner, "finished")]
+    ("runner", "outcome"), [(SequentialRunner, "interrupted"), (SideBySideRunner, "finished")]
 )
 def test_a_process_that_is_interrupted_leaves_its_runs_record(runner, outcome):
     here = Path(__file__)

@@ -1,7 +1,7 @@
 """A table of the lakehouse as a Kedro dataset: contract, creation, idempotent writes, changes."""
 
 import json
-from importlib import import_module
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse_ml.datasets.contracts import contract_of
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.lakehouse.contract import Column, Contract, ContractError, sql_text
@@ -22,6 +23,8 @@ FINGERPRINT = "lakehouse_ml.contract"
 # The rules as the contract has them: Delta words its constraints anew, so those do not tell what changed.
 RULES = "lakehouse_ml.rules"
 CHECK = "delta.constraints."
+# Nodes side by side meet a table together, and only one of them may alter it.
+_ALTERING = threading.Lock()
 # What builds a layer again.
 REFRESH = {"silver": "silver", "quarantine": "silver", "gold": "gold"}
 PROPERTIES = {
@@ -29,23 +32,6 @@ PROPERTIES = {
     # Models and predictions name versions, and a layer that is built again reads its input from the first one.
     "delta.logRetentionDuration": "interval 3650 days",
 }
-
-
-def contract_of(contracts: str, table: str) -> Contract:
-    """The contract of ``<schema>.<table>``.
-
-    Args:
-        contracts: Dotted path of a mapping of contracts by table, e.g. ``lakehouse_ml.flights.CONTRACTS``.
-        table: ``<schema>.<table>``.
-
-    Raises:
-        DatasetError: No such contract.
-    """
-    module, attribute = contracts.rsplit(".", 1)
-    known: dict[str, Contract] = getattr(import_module(module), attribute)
-    if table not in known:
-        raise DatasetError(f"{contracts} has no contract for {table}; it has {', '.join(sorted(known))}")
-    return known[table]
 
 
 class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
@@ -217,6 +203,11 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self._is_checked = True
 
     def _check_stored_contract(self) -> None:
+        if not self._is_checked:
+            with _ALTERING:
+                self._keep_contract()
+
+    def _keep_contract(self) -> None:
         if self._is_checked:
             return
         rows = get_spark().sql(f"SHOW TBLPROPERTIES {self.identifier}").collect()

@@ -1,5 +1,8 @@
 """The model registry as Kedro datasets: the model that an alias names, and the registry itself."""
 
+import logging
+import threading
+from collections.abc import Iterator
 from typing import Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
@@ -8,6 +11,11 @@ from lakehouse_ml.champion import current_challengers, current_champion
 from lakehouse_ml.datasets.promotion_ledger import PromotionLedger
 from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.registry import CHAMPION, Champion, ModelReference, Registry
+
+_log = logging.getLogger(__name__)
+
+# Nodes side by side ask for a model together, and an alias may move between two looks: a run has one.
+_LOADING = threading.Lock()
 
 
 class ModelRegistry(AbstractDataset[NoReturn, Registry]):
@@ -106,17 +114,20 @@ class RegisteredModel(_LedgeredModel):
             RegistryError: There is none, alias and ledger differ, the registry cannot be reached, or the version's
                 files were changed.
         """
-        if self._champion is None:
-            found = current_champion(self.ledger, self.registry)
-            if found is not None:
-                self._champion = self.registry.load(found)
-            elif self.missing == "error":
-                raise RegistryError(
-                    f"{self.registry.name} has no {CHAMPION}: train and promote a model first with "
-                    f"`kedro run --pipelines retrain`; if one was refused, ops.promotion_ledger holds the reasons, and "
-                    f"if one awaits its approval, `kedro approve` gives it."
-                )
+        with _LOADING:
+            if self._champion is None:
+                self._champion = self._current()
         return self._champion
+
+    def _current(self) -> Champion | None:
+        found = current_champion(self.ledger, self.registry)
+        if found is None and self.missing == "error":
+            raise RegistryError(
+                f"{self.registry.name} has no {CHAMPION}: train and promote a model first with "
+                f"`kedro run --pipelines retrain`; if one was refused, ops.promotion_ledger holds the reasons, and "
+                f"if one awaits its approval, `kedro approve` gives it."
+            )
+        return None if found is None else self.registry.load(found)
 
     def save(self, data: ModelReference | None) -> None:
         """Check that promotion's champion is the one that alias and ledger name.
@@ -144,16 +155,35 @@ class Challengers(_LedgeredModel):
 
     Example:
         As of :class:`RegisteredModel`.
+
+    Args:
+        **model: As of :class:`RegisteredModel`.
     """
 
+    def __init__(self, **model: Any) -> None:
+        super().__init__(**model)
+        self._challengers: list[Champion] | None = None
+
     def load(self) -> list[Champion]:
-        """The challengers, loaded and checked; none while no version awaits an approval.
+        """The challengers, loaded and checked; none while no version awaits an approval. The same all through a run.
+
+        One that cannot be had, or whose files were changed, is left out, and the log says so.
 
         Raises:
             LedgerError: The ledger's chain is broken.
-            RegistryError: The registry cannot be reached, or a version's files were changed.
         """
-        return [self.registry.load(reference) for reference in current_challengers(self.ledger)]
+        with _LOADING:
+            if self._challengers is None:
+                self._challengers = list(self._waiting())
+        return self._challengers
+
+    def _waiting(self) -> Iterator[Champion]:
+        for reference in current_challengers(self.ledger):
+            try:
+                yield self.registry.load(reference)
+            except RegistryError as error:
+                # One that nobody asked for any more, e.g. deleted, must not keep the champion from scoring.
+                _log.warning("version %s does not score in shadow: %s", reference.version, error)
 
     def save(self, data: NoReturn) -> None:
         """Refused: promotion makes challengers."""

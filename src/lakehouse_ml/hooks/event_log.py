@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +19,15 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
+from kedro.runner.task import Task
 
 from lakehouse_ml.datasets import DeltaTable, PromotionLedger, RunLog
 from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.hooks.own_words import kinds, own_words
 
 logger = logging.getLogger(__name__)
+
+AT_WORK, FINISHED, FAILED, INTERRUPTED = "at work", "finished", "failed", "interrupted"
 
 _ORIGIN = "origin struct<run_id:string,pipeline_name:string,flow_name:string,dataset_name:string,environment:string>"
 _EVENT = (
@@ -41,7 +45,7 @@ class NodeTimes:
         started: Monotonic seconds.
         ended: Monotonic seconds.
         finished_at: Wall clock at the end.
-        outcome: ``finished``, ``failed`` or ``interrupted``.
+        outcome: ``finished``, ``failed`` or ``interrupted``; until the run ends, also ``at work``.
         thread: Where it worked: Ctrl-C reaches the main one only.
         commits: Delta commits made.
         versions: Version of each table before the node wrote it.
@@ -51,7 +55,7 @@ class NodeTimes:
     started: float
     ended: float = 0.0
     finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    outcome: str = "finished"
+    outcome: str = AT_WORK
     thread: int = field(default_factory=threading.get_ident)
     commits: int = 0
     versions: dict[str, int] = field(default_factory=dict)
@@ -105,7 +109,7 @@ class EventLogHooks:
     @hook_impl
     def on_node_error(self, node: Node) -> None:
         """A node that fails ends here."""
-        self._touch(node).outcome = "failed"
+        self._touch(node, FAILED)
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -120,7 +124,7 @@ class EventLogHooks:
     @hook_impl
     def after_pipeline_run(self) -> None:
         """Write the log of a run that succeeded."""
-        self._close()
+        self._close(FINISHED)
         self._write("INFO", "run finished")
 
     @hook_impl
@@ -128,36 +132,45 @@ class EventLogHooks:
         """Write the log of a run that failed, if it came as far as Spark."""
         if not self._is_open:
             return
-        self._close()
+        self._close(FAILED)
+        # Kedro tells of a node that fails in its function; one that yields works on while what it yields is saved.
+        failed = _node_of(error)
+        if failed is not None:
+            self._touch(failed, FAILED)
         with _as_far_as_there_is_spark("failure"):
             self._write("ERROR", "run failed", error=kinds(error), text=own_words(error)[:2000])
 
     def _interrupted(self) -> None:
         """Write the log of a run that neither succeeded nor failed, if there is one.
 
-        Its newest node was at work, unless the nodes had threads of their own: Kedro waits for those.
+        Its newest node was at work, also one that yields and had saved something, unless the nodes had threads of their
+        own: Kedro waits for those.
         """
         if not self._is_open:
             return
-        self._close()
+        self._close(INTERRUPTED)
         for times in list(self._nodes.values())[-1:]:
             if times.thread == threading.main_thread().ident:
-                times.outcome = "interrupted"
+                times.outcome = INTERRUPTED
         with _as_far_as_there_is_spark("interruption"):
             self._write("WARN", "run interrupted")
 
-    def _close(self) -> None:
+    def _close(self, outcome: str) -> None:
+        """The run has ended, and what was at work ended like that."""
         self._is_open = False
         atexit.unregister(self._interrupted)
+        for times in self._nodes.values():
+            if times.outcome == AT_WORK:
+                times.outcome = outcome
 
-    def _touch(self, node: Node) -> NodeTimes:
+    def _touch(self, node: Node, outcome: str = AT_WORK) -> NodeTimes:
         now = time.monotonic()
         times = self._nodes.setdefault(node.short_name, NodeTimes(min(node.tags, default=""), now))
-        times.ended, times.finished_at = now, datetime.now(UTC)
+        times.ended, times.finished_at, times.outcome = now, datetime.now(UTC), outcome
         return times
 
     def _count_commits(self, node: Node, *written: str) -> None:
-        times = self._touch(node)
+        times = self._touch(node, FINISHED)
         now = {name: self._version(name) for name in written}
         times.commits += sum(version - times.versions[name] for name, version in now.items())
         times.versions |= now
@@ -208,6 +221,14 @@ class EventLogHooks:
 
 def _pipelines(run_params: dict[str, Any]) -> list[str]:
     return list(run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"])
+
+
+def _node_of(error: BaseException) -> Node | None:
+    """The node that the error comes from, by the frames of Kedro's task; None: from none."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    tasks = [frame.f_locals for frame in frames if frame.f_globals.get("__name__") == Task.__module__]
+    nodes = [own["node"] for own in tasks if isinstance(own.get("node"), Node)]
+    return nodes[-1] if nodes else None
 
 
 @contextmanager

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from kedro.runner import ThreadRunner
-
 from lakehouse_ml.replay.code import refuse_other_code
 from lakehouse_ml.replay.steps import Step
 from lakehouse_ml.replay.world import DATA, World
+from lakehouse_ml.side_by_side import SideBySideRunner
 
 # Lands the files that arrive after the first moment (None: from the beginning) and not after the second, UTC.
 Land = Callable[[Path, datetime | None, datetime], None]
@@ -36,7 +35,7 @@ def _play(world: World, since: datetime | None, as_of: datetime, land: Land) -> 
     land(world.landing, since, as_of)
     # Under its name a run that was killed is repaired: it keeps its row, and so do the rows that name it.
     with world.opened(DATA, as_of=as_of.isoformat(), run_id=f"{as_of:%Y%m%dT%H%M}") as (session, context):
-        session.run(pipeline_names=["ingestion", "feature_engineering"], runner=ThreadRunner())
+        session.run(pipeline_names=["ingestion", "feature_engineering"], runner=SideBySideRunner())
         catalog = context.catalog
         run, versions = catalog.load("run"), catalog.load("table_versions")
     step = Step(run.run_id, run.as_of, versions, round(time.monotonic() - started, 1))

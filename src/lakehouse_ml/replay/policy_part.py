@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
-from kedro.runner import SequentialRunner, ThreadRunner
+from kedro.runner import SequentialRunner
 
 from lakehouse_ml.incidents import Poisoned
 from lakehouse_ml.pipelines.monitoring.situation import read_decisions, trainings_of
@@ -16,6 +16,7 @@ from lakehouse_ml.replay.poison import poisoned
 from lakehouse_ml.replay.policies import Position, trains
 from lakehouse_ml.replay.steps import Step, write_step
 from lakehouse_ml.replay.world import World
+from lakehouse_ml.side_by_side import SideBySideRunner
 
 # What a daily run leaves behind for the runs after it.
 WATCHED = (
@@ -84,7 +85,7 @@ def _position(context: KedroContext, as_of: datetime) -> Position:
 
 def _watch(world: World, policy: str, as_of: datetime, outputs: tuple[str, ...]) -> Position:
     with world.opened(policy) as (session, context):
-        session.run(pipeline_names=["inference", "monitoring"], to_outputs=outputs, runner=ThreadRunner())
+        session.run(pipeline_names=["inference", "monitoring"], to_outputs=outputs, runner=SideBySideRunner())
         return _position(context, as_of)
 
 
