@@ -2,6 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from lakehouse_ml.pipelines.promotion.shadow import judge_shadow, shadow_rows
 from promotion_builders import rules
@@ -43,6 +44,17 @@ def test_a_version_that_is_surely_worse_is_refused():
 def test_too_few_rows_refuse():
     verdict = judge_shadow(beside(days=4), ASKED, 200, 1)
     assert str(verdict) == "FAILED shadow_keeps_up: 800 (must be >= 1000) labelled rows that both scored"
+
+
+@pytest.mark.parametrize("days", [2, 3, 6])
+def test_few_days_of_which_the_luckiest_is_good_give_no_approval(days):
+    lucky, rest = beside(days=days, per_day=1000), beside(days=days, per_day=1000, noise=0.4)
+    rest.loc[rest.index[:1000], "challenger"] = lucky["label"][:1000] * 0.5 + 0.2
+    verdict = judge_shadow(rest, ASKED, 1000, 1)
+    assert verdict.value < 0
+    assert not verdict.passed
+    assert "must be >= 0 on fewer than 7 days" in str(verdict)
+    assert judge_shadow(lucky, ASKED, 1000, 1).passed
 
 
 def test_one_day_gives_no_interval_and_no_approval():

@@ -51,7 +51,7 @@ def _scores(predictions: DataFrame, role: str, version: str) -> DataFrame:
 
 
 def judge_shadow(rows: pd.DataFrame, rules: PromotionRules, draws: int, seed: int) -> Verdict:
-    """Whether the version, in shadow on enough rows, is not surely worse than the champion.
+    """Whether the version, in shadow on enough rows, is not surely worse than the champion; on few days, not worse.
 
     Args:
         rows: See :func:`shadow_rows`.
@@ -69,10 +69,12 @@ def judge_shadow(rows: pd.DataFrame, rules: PromotionRules, draws: int, seed: in
     )
     found = estimate(ours - theirs)
     text = f"{rules.margin.metric}, challenger minus champion, {len(rows)} rows of {days.max() + 1} days"
-    # An interval that is not defined compares false: not passed.
-    return Verdict(
-        RULE, bool(found.high >= 0), text, found.value, "not surely below 0", found.low, found.high
-    )
+    # What a few days draw is no interval: of fewer, the luckiest one alone would be its end.
+    is_interval = days.max() + 1 >= rules.slices.days_min
+    limit = "not surely below 0" if is_interval else f">= 0 on fewer than {rules.slices.days_min} days"
+    # What is not defined compares false: not passed.
+    is_kept = found.high >= 0 and (is_interval or found.value >= 0)
+    return Verdict(RULE, bool(is_kept), text, found.value, limit, found.low, found.high)
 
 
 def _resampled(rows: pd.DataFrame, role: str, days: Integers, metric: str, times: Floats) -> Floats:
