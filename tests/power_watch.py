@@ -236,6 +236,7 @@ def resolved_at(week: Week, run: Run, monitor: Monitor) -> pd.DataFrame:
             "score": rows["score"],
             "threshold": monitor.kind.threshold,
             "is_resolved": known & rows["is_resolved"],
+            "is_measured": False,
             "label": rows["label"].where(known, None),
         }
     )

@@ -179,6 +179,8 @@ def test_a_file_rejected_as_a_whole_is_critical() -> None:
     bad = file_row("movements", date(2013, 9, 29), 1, 1, unreadable=1)
     (found,) = found_in(pd.concat([file_history(), pd.DataFrame([bad])]))
     assert (found.rule, found.severity) == ("unreadable_file", "critical")
+    (again,) = found_in(pd.concat([file_history(), pd.DataFrame([{**bad, "files": 2, "unreadable": 2}])]))
+    assert again.alert_id == found.alert_id, "a further file of the day is no other alert"
 
 
 def test_a_misnamed_file_is_told_by_its_name_once_and_holds_no_model_back() -> None:
@@ -187,6 +189,8 @@ def test_a_misnamed_file_is_told_by_its_name_once_and_holds_no_model_back() -> N
     assert (found.rule, found.severity, found.subject) == ("misnamed_file", "warning", "weather")
     assert found.reason.startswith("weather/notes.txt, weather/old/: not taken, ")
     assert found.about != "data", "neither training nor promotion may wait for it"
+    more = {**odd, "misnamed": ["weather/old/"]}
+    assert found_in(pd.concat([file_history(), pd.DataFrame([more])]))[0].alert_id == found.alert_id
     long_ago = file_row("weather", AS_OF.date() - timedelta(days=20), 0, 0, misnamed=["weather/notes.txt"])
     assert not found_in(pd.concat([file_history(), pd.DataFrame([long_ago])]))
 

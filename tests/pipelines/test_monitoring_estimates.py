@@ -23,7 +23,8 @@ def window(start: Any = MONDAY, known: float = 1.0, rows: int = 2000, **changes:
         {
             "model_version": "3", "window_start": start, "window_end": start + timedelta(days=7), "score": score,
             "predict_date": [start + timedelta(days=n % 7) for n in range(rows)],
-            "threshold": 0.25, "is_resolved": is_known, "label": label, **changes,
+            "threshold": 0.25, "is_resolved": is_known, "label": label,
+            "is_measured": False, **changes,
         }
     )  # fmt: skip
 

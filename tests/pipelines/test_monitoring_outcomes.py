@@ -20,7 +20,9 @@ def resolved(days: int = 8, known_until: int = 1, seed: int = 0) -> pd.DataFrame
     known = back > known_until
     late = pd.Series(generator.random(len(back)) < score, dtype=object).where(known, None)
     day = [AS_OF.date() - timedelta(days=int(n)) for n in back]
-    return pd.DataFrame({"predict_date": day, "score": score, "is_resolved": known, "label": late})
+    return pd.DataFrame(
+        {"predict_date": day, "score": score, "is_resolved": known, "label": late, "is_measured": False}
+    )
 
 
 def found(frame: pd.DataFrame, **changes: Any) -> list[Finding]:
@@ -50,6 +52,14 @@ def test_outcomes_that_never_come_true_are_found_before_any_window_is_complete()
     (alert,) = found(frame.assign(label=frame["label"].where(frame["label"].isna(), False)))
     assert (alert.rule, alert.severity) == ("outcomes_unlike_scores", "critical")
     assert "0 positive outcomes" in alert.reason
+
+
+def test_outcomes_stay_found_when_their_week_is_measured_and_a_measured_week_is_not_overdue() -> None:
+    frame = resolved(known_until=4)
+    never = frame.assign(label=frame["label"].where(frame["label"].isna(), False))
+    before, after = found(never), found(never.assign(is_measured=True))
+    assert [alert.rule for alert in before] == ["labels_late", "outcomes_unlike_scores"]
+    assert [alert.alert_id for alert in after] == [before[1].alert_id]
 
 
 def test_outcomes_that_all_come_true_are_found_too() -> None:

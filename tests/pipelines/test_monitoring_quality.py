@@ -39,7 +39,8 @@ def resolved(
             "model_version": "3", "model_digest": "digest", "window_start": start,
             "window_end": start + timedelta(days=7),
             "predict_date": [start + timedelta(days=n % 7) for n in range(rows)],
-            "score": score, "threshold": 0.4, "label": pd.Series(label, dtype=object), "is_resolved": True, **changes,
+            "score": score, "threshold": 0.4, "label": pd.Series(label, dtype=object), "is_resolved": True,
+            "is_measured": False, **changes,
         }
     )  # fmt: skip
 

@@ -269,6 +269,23 @@ def test_windows_on_record_are_not_measured_again(
     assert set(found["window_start"]) == {date(2013, 2, 11), date(2013, 2, 18)}
 
 
+def test_a_window_on_record_is_looked_at_as_long_as_it_holds_newest_days(
+    predictions: DataFrame, labels: DataFrame, table: Table
+) -> None:
+    stored = [
+        {
+            "model_version": "3", "window_start": start, "window_end": start + timedelta(days=7), "rows": 1,
+            "labels": 1, "positives": 1, "is_violation": False, "broken_rules": [], "run_id": "run-0",
+        }
+        for start in (date(2013, 2, 4), date(2013, 2, 11))
+    ]  # fmt: skip
+    before, newest = table(tables.QUALITY_WINDOWS, *stored), WEEKS.model_copy(update={"newest_days": 7})
+    found = resolve_predictions(predictions, labels, before, RUN, newest, label="is_late")
+    windows = found.groupby("window_start")["is_measured"].agg(["all", "any"])
+    assert windows.index.tolist() == [date(2013, 2, 11), date(2013, 2, 18)]
+    assert windows.to_numpy().tolist() == [[True, True], [False, False]]
+
+
 def test_the_first_holdout_of_a_model_counts(table: Table) -> None:
     rows = (
         evaluation("run-2", AS_OF, role="champion", low=0.0, high=0.9),

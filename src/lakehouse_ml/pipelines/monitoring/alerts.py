@@ -235,8 +235,8 @@ def _unreadable(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
             f"{row.source} on {row.day}: {row.unreadable} of {row.files} files rejected as a whole; "
             f"ask for them again, ops.ingestion_log names them"
         )
-        evidence = f"{row.day}, {row.unreadable} files"
-        yield _data_finding("unreadable_file", "critical", row.source, reason, owner, evidence)
+        # Their number is left out, as are names below: with each further file it would be another alert.
+        yield _data_finding("unreadable_file", "critical", row.source, reason, owner, str(row.day))
 
 
 def _misnamed(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
@@ -246,9 +246,7 @@ def _misnamed(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
             f"{names}: not taken, since the name tells no period; rename what holds lines, remove the rest"
         )
         # Whether the source's own lines are missing, its age tells: a foreign file must hold no model back.
-        yield Finding(
-            "misnamed_file", "warning", row.source, reason, owner, f"{row.day}, {names}", "platform"
-        )
+        yield Finding("misnamed_file", "warning", row.source, reason, owner, str(row.day), "platform")
 
 
 def _warned(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:

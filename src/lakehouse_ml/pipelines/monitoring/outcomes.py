@@ -39,16 +39,16 @@ def outcome_alerts(
     A window without its outcomes is never complete, so no quality rule sees it: this does.
 
     Args:
-        resolved: Output of ``waiting_predictions``: the predictions of windows that are not measured yet.
+        resolved: Output of ``waiting_predictions``: the predictions of windows that are not measured yet, or newest.
         run: Its now tells what is overdue.
         params: Limits.
         owners: Who answers.
     """
-    days = outcome_days(resolved)
+    days = outcome_days(resolved[~resolved["is_measured"]])
     waited = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None) - timedelta(days=1)
     overdue = days[days["day"] <= waited - timedelta(hours=params.max_wait_hours)]
     late = overdue[overdue["known"] < params.min_known_share * overdue["rows"]]
-    return [*_late(late, params, owners), *_unlike(days, params, owners)]
+    return [*_late(late, params, owners), *_unlike(outcome_days(resolved), params, owners)]
 
 
 def outcome_days(resolved: pd.DataFrame) -> pd.DataFrame:
@@ -95,5 +95,5 @@ def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterat
 def _finding(rule: str, reason: str, owners: Owners) -> Finding:
     # The days are left out: as long as any are overdue, or unlike, it is the same finding.
     return Finding(
-        rule, "critical", SUBJECT, reason, owner_of(owners, "data"), "predictions not measured yet", "data"
+        rule, "critical", SUBJECT, reason, owner_of(owners, "data"), "the newest predictions", "data"
     )

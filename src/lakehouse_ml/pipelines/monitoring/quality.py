@@ -17,7 +17,13 @@ from lakehouse_ml.metrics import Scored, draw_days, estimate, number_days, resam
 from lakehouse_ml.pipelines.monitoring.expectation import expected_metrics
 from lakehouse_ml.pipelines.monitoring.frames import Row, number, records_of, rows_of, to_frame
 from lakehouse_ml.pipelines.monitoring.rules import Interval, QualityParams
-from lakehouse_ml.pipelines.monitoring.windows import WindowParams, complete_windows, midnight, window_start
+from lakehouse_ml.pipelines.monitoring.windows import (
+    WindowParams,
+    complete_windows,
+    midnight,
+    newest_days,
+    window_start,
+)
 from lakehouse_ml.use_case import Costs
 
 Holdouts = Mapping[str, Mapping[str, Interval]]
@@ -32,7 +38,9 @@ def resolve_predictions(
     *,
     label: str,
 ) -> pd.DataFrame:
-    """The champions' predictions of windows that are not measured yet, beside the truth as known.
+    """The champions' predictions of windows that are not measured yet or hold newest days, beside the truth as known.
+
+    What is wrong with scores or outcomes is so whether or not their window was measured meanwhile.
 
     Args:
         predictions: ``ml_predictions``; rows of the role ``champion`` count.
@@ -44,28 +52,31 @@ def resolve_predictions(
 
     Returns:
         One row per prediction: model_version, model_digest, window_start, window_end (dates), predict_date,
-        score, threshold, is_resolved, label (None: not known, or never to be). The window that is not over is among
-        them.
+        score, threshold, is_resolved, label (None: not known, or never to be), is_measured (the window is on record).
+        The window that is not over is among them.
     """
     spans = complete_windows(run.as_of, windows)
     day = F.col("predict_date")
     recent = day.between(F.lit(spans[0].start), F.lit(run.as_of.date()))
     scored = predictions.where((F.col("role") == "champion") & recent)
     scored = scored.withColumn("window_start", window_start(day, windows.days))
-    new = scored.join(
-        before.select("model_version", "window_start"), ["model_version", "window_start"], "left_anti"
-    )
+    on_record = before.select("model_version", "window_start", F.lit(True).alias("on_record"))
+    flagged = scored.join(on_record, ["model_version", "window_start"], "left")
+    window_end = F.date_add("window_start", windows.days)
+    still = F.col("on_record").isNull() | (window_end > F.lit(newest_days(run.as_of, windows)[0]))
     # Nothing is known of an entity before its prediction is due: older labels need not be read.
     known = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
     truth = latest_labels(known, run.as_of).select(
         "key", F.col(label).alias("label"), F.lit(True).alias("known")
     )
     return (
-        new.join(truth, "key", "left")
+        flagged.where(still)
+        .join(truth, "key", "left")
         .select(
             "model_version", "model_digest", "window_start", "predict_date", "score", "threshold", "label",
-            F.date_add("window_start", windows.days).alias("window_end"),
+            window_end.alias("window_end"),
             F.coalesce("known", F.lit(False)).alias("is_resolved"),
+            F.coalesce("on_record", F.lit(False)).alias("is_measured"),
         )
         # The order of rows must not move the last digits of a metric.
         .orderBy("model_version", "predict_date", "key")
@@ -98,7 +109,7 @@ def quality_standards(
         run: Its now tells which windows are over.
         windows: The grid: windows before its history do not count.
     """
-    if not (resolved["window_end"] <= run.as_of.date()).any():
+    if _to_measure(resolved, run).empty:
         return Standards({}, {})
     since = complete_windows(run.as_of, windows)[0].start
     shortfall = (F.col("expected_roc_auc") - F.col("roc_auc")).alias("shortfall")
@@ -131,9 +142,13 @@ def measure_windows(
         One row per model version and complete window, columns of ``ops.quality_windows``; a window that waits for
         labels is not among them.
     """
-    over = resolved[resolved["window_end"] <= run.as_of.date()]
+    over = _to_measure(resolved, run)
     rows = [{**row, "run_id": run.run_id} for row in quality_rows(over, standards, params, seed, costs)]
     return pd.DataFrame(rows, columns=list(QUALITY_WINDOWS.names), dtype=object)
+
+
+def _to_measure(resolved: pd.DataFrame, run: Run) -> pd.DataFrame:
+    return resolved[(resolved["window_end"] <= run.as_of.date()) & ~resolved["is_measured"]]
 
 
 def record_windows(measured: pd.DataFrame, before: DataFrame) -> DataFrame:
