@@ -157,6 +157,22 @@ def test_the_file_of_a_server_at_work_is_left_to_it(tmp_path: Path, clock: Clock
     assert numbers(tmp_path) == [1, 2]
 
 
+def test_a_file_that_its_server_lands_meanwhile_stops_no_other_from_starting(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, listed = log_at(tmp_path, clock), Path.glob
+    first.append(["{}"])
+
+    def landed_after(folder: Path, pattern: str) -> list[Path]:
+        found = list(listed(folder, pattern))
+        first.close()
+        return found
+
+    monkeypatch.setattr(Path, "glob", landed_after)
+    assert log_at(tmp_path, clock).recover() == []
+    assert len(list(listed(tmp_path, "*.gz"))) == 1
+
+
 def test_killed_while_a_file_lands_it_is_landed_once(tmp_path: Path, clock: Clock) -> None:
     grown, name = tmp_path / ".2026-03-01T12-killed-0.jsonl", "2026-03-01T12-killed-0.jsonl.gz"
     grown.write_text('{"n": 1}\n')

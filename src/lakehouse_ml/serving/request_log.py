@@ -134,13 +134,12 @@ class RequestLog:
 
 
 def _take_over(path: Path) -> bool:
-    """Land a file that no server holds any more."""
-    file = os.open(path, os.O_RDONLY)
-    with suppress(BlockingIOError):
+    """Whether it was no server's any more, and is landed now; one that is gone was landed by its own meanwhile."""
+    with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
         flock(file, LOCK_EX | LOCK_NB)
         _land(path)
-    os.close(file)
-    return not path.exists()
+        return True
+    return False
 
 
 def _landed_name(path: Path) -> str:
