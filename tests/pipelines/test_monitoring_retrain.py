@@ -20,12 +20,11 @@ from lakehouse_ml.pipelines.monitoring.retrain import (
     RetrainParams,
     codes,
     decide_retrain,
-    new_row,
     open_request,
-    record_retrain,
-    request_training,
 )
+from lakehouse_ml.pipelines.monitoring.retrain_record import new_row, record_retrain, request_training
 from lakehouse_ml.pipelines.monitoring.situation import (
+    DataAlert,
     Decided,
     Past,
     QualityWindow,
@@ -49,6 +48,7 @@ from monitoring_rows import ledger, moment, table_maker
 
 PARAMS = RetrainParams(**params("retrain"))
 DAY = timedelta(days=1)
+LATE = DataAlert("freshness", "weather", NOW - 100 * DAY)
 
 
 def decide(*violations: bool, **changes: Any) -> RetrainDecision:
@@ -102,6 +102,8 @@ LIMITS = st.builds(
     cooldown_days=st.integers(1, 20),
     max_per_week=st.integers(1, 3),
     min_new_labels=st.sampled_from([0, 500]),
+    answered_by_training=st.just(("unseen_category",)),
+    mended_within_days=st.integers(0, 20),
 )
 
 
@@ -113,7 +115,7 @@ def live(days: list[Day], limits: RetrainParams) -> Year:
         now = NOW + number * DAY
         complete = () if day.is_broken is None else (QualityWindow(now.date(), day.is_broken),)
         windows = (*state.windows, *complete)
-        alerts = ("freshness weather",) if day.has_data_alert else ()
+        alerts = (LATE,) if day.has_data_alert else ()
         state = replace(state, as_of=now, windows=windows, data_alerts=alerts, new_labels=day.new_labels)
         decision = decide_retrain(state, limits)
         decided.append((now, day, decision))
@@ -263,7 +265,7 @@ def test_the_schedule_counts_from_the_last_training_whatever_came_of_it() -> Non
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"data_alerts": ("freshness weather",)}, "data_alert"),
+        ({"data_alerts": (LATE,)}, "data_alert"),
         ({"trainings": (Training(4, NOW - 13 * DAY),)}, "cooldown"),
         ({"new_labels": 4_999}, "few_labels"),
     ],
@@ -275,6 +277,22 @@ def test_each_thing_that_speaks_against_it_holds_back_alone(changes: dict[str, A
     assert held.request_key == decide(True, True).request_key
     assert decide(False, False, **changes).outcome == "none"
     assert decide(False, False, **changes).held_back_by == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "days", "outcome"),
+    [
+        ("unseen_category", 13, "held_back"),
+        ("unseen_category", 14, "requested"),
+        ("freshness", 400, "held_back"),
+    ],
+)
+def test_what_only_a_training_ends_holds_it_back_no_longer_than_a_mistake_lasts(
+    rule: str, days: int, outcome: str
+) -> None:
+    decision = decide(True, True, data_alerts=(DataAlert(rule, "carrier", NOW - days * DAY),))
+    assert decision.outcome == outcome
+    assert any(f"{rule} carrier: " in text for text in decision.explanation)
 
 
 def test_a_second_request_of_the_week_is_held_back_by_the_cap() -> None:
@@ -298,7 +316,7 @@ def test_a_request_stays_open_under_its_key_until_it_is_answered() -> None:
 
 def test_a_request_waits_while_the_data_is_bad_and_goes_on_after() -> None:
     asked = recorded(decide(True, True))
-    held = recorded(decide(True, True, decisions=asked, data_alerts=("freshness weather",)), *asked)
+    held = recorded(decide(True, True, decisions=asked, data_alerts=(LATE,)), *asked)
     assert held[-1].held_back_by == ("data_alert",)
     assert open_request(held, situation().trainings) is None
     again = recorded(decide(True, True, decisions=held), *held)
@@ -349,20 +367,33 @@ def test_age_counts_from_the_promotion_and_not_from_a_later_refusal() -> None:
     assert promoted_at(pd.DataFrame([ledger_row(1, champion_after="2")]), "3") is None
 
 
-def test_the_situation_holds_the_champions_windows_and_what_is_wrong_with_the_data() -> None:
+def test_the_situation_holds_the_champions_windows_and_what_is_wrong_with_the_data(
+    spark: SparkSession,
+) -> None:
     quality = pd.concat([quality_history(False, True), quality_history(True, version="2")])
     late = Finding("freshness", "critical", "weather", "r", "o", "e", "data")
+    new = replace(late, subject="planes")
+    opened = {
+        "alert_id": late.alert_id, "sequence": 1, "event": "opened", "rule": "freshness", "severity": "critical",
+        "subject": "weather", "reason": "r", "evidence": "e", "about": "data", "owner": "o",
+        "opened_at": moment(NOW.date() - 3 * DAY), "as_of": moment(NOW.date() - 3 * DAY), "runs": 1, "run_id": "run-0",
+    }  # fmt: skip
     found = take_situation(
         CHAMPION,
         RUN,
         ledger_history(),
         quality,
         Past(new_labels=7),
+        table_maker(spark)(tables.ALERTS, opened),
         [Finding("q", "info", "x", "r", "o", "e")],
-        [late],
+        [late, new],
     )
     assert [window.is_violation for window in found.windows] == [False, True]
-    assert (found.data_alerts, found.new_labels) == (("freshness weather",), 7)
+    assert found.new_labels == 7
+    assert {alert.subject: alert.since for alert in found.data_alerts} == {
+        "weather": NOW - 3 * DAY,
+        "planes": NOW,
+    }
 
 
 def test_past_and_rows_are_read_back_as_they_were_written(spark: SparkSession) -> None:
@@ -401,6 +432,6 @@ def test_a_requested_training_is_started_with_the_run_that_asked_for_it() -> Non
     asked = request_training(due, None, run)
     assert asked == {due.request_key: {"run_id": "550315892394120", "as_of": NOW.isoformat()}}
     assert len(str(due.request_key)) == 64
-    for quiet in (decide(False), decide(True, True, data_alerts=("late_source weather",))):
+    for quiet in (decide(False), decide(True, True, data_alerts=(LATE,))):
         assert quiet.outcome != "requested"
         assert request_training(quiet, None, run) == {}

@@ -41,7 +41,8 @@ from lakehouse_ml.pipelines.monitoring.quality import (
 )
 from lakehouse_ml.pipelines.monitoring.quality_plot import plot_quality
 from lakehouse_ml.pipelines.monitoring.report import report
-from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain, record_retrain, request_training
+from lakehouse_ml.pipelines.monitoring.retrain import decide_retrain
+from lakehouse_ml.pipelines.monitoring.retrain_record import record_retrain, request_training
 from lakehouse_ml.pipelines.monitoring.situation import read_past, take_situation
 from lakehouse_ml.pipelines.monitoring.summary import count_rows, newest_evaluation, summarise
 from lakehouse_ml.pipelines.monitoring.tables import report_tables
@@ -162,7 +163,14 @@ def _retraining(use_case: UseCase) -> list[Node]:
     due = bound(alerts.retrain_alerts, owners=use_case.owners)
     before, decided = "before_ops_retrain_decisions", "retrain_decision"
     passed = ["ops_promotion_ledger", before, "gold_labels", "watched_champion", "run"]
-    known = ["watched_champion", "run", "ledger_history", "quality_history", "retrain_past"]
+    known = [
+        "watched_champion",
+        "run",
+        "ledger_history",
+        "quality_history",
+        "retrain_past",
+        "before_ops_alerts",
+    ]
     recorded = [decided, "retrain_past", before, "run"]
     return [
         Node(read, passed, "retrain_past", name="read_past"),

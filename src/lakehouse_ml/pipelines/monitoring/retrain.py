@@ -5,16 +5,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from pydantic import Field, model_validator
-from pyspark.sql import DataFrame
 
-from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.lakehouse.tables import RETRAIN_DECISIONS
-from lakehouse_ml.pipelines.monitoring.frames import to_frame
 from lakehouse_ml.pipelines.monitoring.params import Params
-from lakehouse_ml.pipelines.monitoring.situation import Decided, Outcome, Past, Situation, Training
+from lakehouse_ml.pipelines.monitoring.situation import DataAlert, Decided, Outcome, Situation, Training
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
@@ -30,6 +25,9 @@ class RetrainParams(Params):
         cooldown_days: None is asked for earlier after the last one.
         max_per_week: Requests in any seven days.
         min_new_labels: Entities whose truth became known since the last training.
+        answered_by_training: Rules of the monitor that compare with the champion's own training. What they find is
+            mended by then, or is here to stay, and only a new model will know it.
+        mended_within_days: Until then it holds a training back as any other alert about the data does.
     """
 
     windows: int = Field(ge=1)
@@ -39,6 +37,8 @@ class RetrainParams(Params):
     cooldown_days: float = Field(gt=0)
     max_per_week: int = Field(ge=1)
     min_new_labels: int = Field(ge=0)
+    answered_by_training: tuple[str, ...]
+    mended_within_days: float = Field(ge=0)
 
     @model_validator(mode="after")
     def _can_fire(self) -> "RetrainParams":
@@ -138,7 +138,7 @@ def decide_retrain(situation: Situation, params: RetrainParams) -> RetrainDecisi
     """
     reasons = (_quality(situation, params), _age(situation, params), _schedule(situation, params))
     asked, key = open_request(situation.decisions, situation.trainings), request_key(situation, reasons)
-    holds = [_data(situation)]
+    holds = [_data(situation, params)]
     if asked is not None and asked.model_version == situation.champion:
         key = asked.request_key if key is not None else None
     else:
@@ -199,10 +199,22 @@ def _schedule(situation: Situation, params: RetrainParams) -> Reason:
     return Reason("schedule", since >= params.schedule_days, text, f"trained in row {situation.trained_row}")
 
 
-def _data(situation: Situation) -> Reason:
-    alerts = situation.data_alerts
-    text = f"{', '.join(alerts)}: bad data is no drift" if alerts else "no alert about the data is open"
-    return Reason("data_alert", bool(alerts), text)
+def _data(situation: Situation, params: RetrainParams) -> Reason:
+    stays = situation.as_of - timedelta(days=params.mended_within_days)
+    answered = [
+        a for a in situation.data_alerts if a.rule in params.answered_by_training and a.since <= stays
+    ]
+    alerts = [alert for alert in situation.data_alerts if alert not in answered]
+    if alerts:
+        return Reason("data_alert", True, f"{_named(alerts)}: bad data is no drift")
+    if answered:
+        text = f"{_named(answered)}: open for {params.mended_within_days:g} days, only a training ends it"
+        return Reason("data_alert", False, text)
+    return Reason("data_alert", False, "no alert about the data is open")
+
+
+def _named(alerts: Sequence[DataAlert]) -> str:
+    return ", ".join(f"{alert.rule} {alert.subject}" for alert in alerts)
 
 
 def _cooldown(situation: Situation, params: RetrainParams) -> Reason:
@@ -236,54 +248,3 @@ def _answered(situation: Situation, key: str | None) -> Reason:
         "this very evidence was answered by a training" if answered else "no training answered this evidence"
     )
     return Reason("answered", answered, text)
-
-
-def record_retrain(decision: RetrainDecision, past: Past, before: DataFrame, run: Run) -> DataFrame:
-    """The decision as a row of ``ops.retrain_decisions``; none when it is the one that stands there last.
-
-    Args:
-        decision: See :func:`decide_retrain`.
-        past: Former decisions.
-        before: ``ops.retrain_decisions`` before this run.
-        run: The run.
-    """
-    row = new_row(decision, past.decisions, run)
-    return to_frame(before, [] if row is None else [row], RETRAIN_DECISIONS)
-
-
-def request_training(decision: RetrainDecision, recorded: DataFrame, run: Run) -> dict[str, dict[str, str]]:
-    """The training that is asked for, for whatever starts it; none when none is asked for.
-
-    Args:
-        decision: See :func:`decide_retrain`.
-        recorded: ``ops_retrain_decisions`` with this decision: what starts a training is on record before.
-        run: The run that it is asked for in.
-
-    Returns:
-        By request key, what the training is started with: ``run_id`` and ``as_of`` (ISO 8601, UTC) of the run, so that
-        all of its tasks see the same one.
-    """
-    if decision.outcome != "requested" or decision.request_key is None:
-        return {}
-    return {decision.request_key: {"run_id": run.run_id, "as_of": run.as_of.isoformat()}}
-
-
-def new_row(decision: RetrainDecision, former: Sequence[Decided], run: Run) -> dict[str, Any] | None:
-    """The decision's columns; None when it says what the newest of the former ones says."""
-    content = {
-        "outcome": decision.outcome,
-        "request_key": decision.request_key,
-        "model_version": decision.model_version,
-        "reasons": codes(decision.reasons),
-        "held_back_by": decision.held_back_by,
-    }
-    if former and content == {name: getattr(former[-1], name) for name in content}:
-        return None
-    return {
-        **content,
-        "sequence": former[-1].sequence + 1 if former else 1,
-        "explanation": decision.explanation,
-        "trained": decision.trained,
-        "run_id": run.run_id,
-        "as_of": run.as_of,
-    }

@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.findings import Finding
+from lakehouse_ml.pipelines.monitoring.findings import Finding, found_alerts
 from lakehouse_ml.pipelines.monitoring.frames import rows_of
+from lakehouse_ml.pipelines.monitoring.lifecycle import newest_events, open_alerts
 
 Outcome = Literal["none", "held_back", "requested"]
 # Rows of a table that are read: years of trainings, and months of decisions that change every day.
@@ -65,6 +66,15 @@ class QualityWindow:
 
 
 @dataclass(frozen=True)
+class DataAlert:
+    """Something that is wrong with the data, and since when (UTC) it is found."""
+
+    rule: str
+    subject: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Situation:
     """All that counts. Moments are UTC.
 
@@ -85,7 +95,7 @@ class Situation:
     windows: tuple[QualityWindow, ...]
     trainings: tuple[Training, ...]
     new_labels: int
-    data_alerts: tuple[str, ...] = ()
+    data_alerts: tuple[DataAlert, ...] = ()
     decisions: tuple[Decided, ...] = ()
 
     @property
@@ -151,6 +161,7 @@ def take_situation(
     ledger: pd.DataFrame,
     quality: pd.DataFrame,
     past: Past,
+    alerts: DataFrame,
     *findings: list[Finding],
 ) -> Situation:
     """All that the controller rests on.
@@ -161,10 +172,12 @@ def take_situation(
         ledger: ``ledger_history``: when the champion was promoted.
         quality: ``quality_history``: complete windows; the champion's own count.
         past: See :func:`read_past`.
+        alerts: ``ops.alerts`` before this run: since when what is found is known.
         *findings: What rules found; what is wrong with the data counts.
     """
     mine = quality[quality["model_version"] == champion.version].sort_values("window_start")
-    found = [finding for group in findings for finding in group if finding.about == "data"]
+    found = found_alerts(*([finding for finding in group if finding.about == "data"] for group in findings))
+    known = open_alerts(found, newest_events(alerts, found), run)
     return Situation(
         champion=champion.version,
         as_of=run.as_of,
@@ -172,7 +185,10 @@ def take_situation(
         windows=tuple(QualityWindow(row.window_start, bool(row.is_violation)) for row in rows_of(mine)),
         trainings=past.trainings,
         new_labels=past.new_labels,
-        data_alerts=tuple(f"{finding.rule} {finding.subject}" for finding in found),
+        data_alerts=tuple(
+            DataAlert(row.rule, row.subject, row.opened_at.tz_localize(UTC).to_pydatetime())
+            for row in rows_of(known)
+        ),
         decisions=past.decisions,
     )
 
