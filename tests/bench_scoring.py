@@ -4,6 +4,9 @@ Both models of the use case, as large as nine months and the real parameters mak
 training may choose, the columns as many as there are categories that are not rare.
 Both score the same rows of one file: the stage finds what is due, reads and checks it, the model has it in memory.
 The predictions are thrown away: what it costs to write them to ``ml.predictions`` is not in the figure.
+
+The trees are judged. The logistic regression is shown: in memory it takes less time for a row than Spark does to hand
+the row to Python, so that no batch comes near it. How far one could come is what a model that costs nothing reaches.
 """
 
 import sys
@@ -13,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 from pyspark.sql import DataFrame
@@ -31,8 +35,17 @@ from processes import ROOT
 ROWS = 1_000_000
 WARM, TIMES = 6, 3
 LEAST = 0.7
+JUDGED = "challenger"
 TRAINING_ROWS = 250_000
 TRAINING = ROOT / "conf/base/parameters_training.yml"
+
+
+class Constant:
+    """A model that does not look at the rows."""
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """The same for every row."""
+        return np.full(len(frame), 0.5)
 
 
 def repeated(features: DataFrame, folder: Path) -> DataFrame:
@@ -64,7 +77,7 @@ def fitted(project: Path) -> Iterator[tuple[str, ProbabilityModel]]:
 
 
 def main(project: Path, folder: Path) -> int:
-    """Print the table; 1 when scoring is slower than allowed."""
+    """Print the table; 1 when scoring by the trees is slower than allowed."""
     stores = [f"sqlite:///{project}/data/mlflow/{name}.db" for name in ("registry", "test")]
     registry = Registry(f"test.ml.{USE_CASE.model_name}", *stores)
     champion = registry.load(registry.aliased())
@@ -72,19 +85,19 @@ def main(project: Path, folder: Path) -> int:
     features = repeated(stored(project, "gold/features"), folder / "features")
     predictions = stored(project, "ml/predictions")
     rows = features.select(*champion.feature_names).toPandas()
-    table = Table("model", "rows", "its rows/s", "batch rows/s", "ratio", title=f"At least {LEAST}")
-    ratios = []
-    for role, model in fitted(project):
+    table = Table("model", "rows", "its rows/s", "batch rows/s", "ratio", title=f"{JUDGED}: at least {LEAST}")
+    ratios = {}
+    for role, model in (("constant", Constant()), *fitted(project)):
         scorer = replace(champion, model=model)
         # The first batches start the workers, and let Java compile.
         seconds(partial(score, features, predictions, scorer), WARM)
         batch = seconds(partial(score, features, predictions, scorer), TIMES).min()
         itself = seconds(partial(model.predict, rows), TIMES).min()
-        ratios.append(itself / batch)
+        ratios[role] = itself / batch
         rates = (f"{len(rows) / each:,.0f}" for each in (itself, batch))
-        table.add_row(role, f"{len(rows):,}", *rates, f"{ratios[-1]:.2f}")
+        table.add_row(role, f"{len(rows):,}", *rates, f"{ratios[role]:.2f}")
     Console().print(table)
-    return int(min(ratios) < LEAST)
+    return int(ratios[JUDGED] < LEAST)
 
 
 if __name__ == "__main__":
