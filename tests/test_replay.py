@@ -93,6 +93,9 @@ def whole(spark: SparkSession, before: World) -> Whole:
     assert early
     assert late
     play(before, [FIRST], "triggered", poisons=POISONS)
+    # As if it had been killed after all was decided, and before the step was on record.
+    shutil.rmtree(before.done("triggered").folder)
+    play(before, [FIRST], "triggered", poisons=POISONS)
     told = replay_command(before)
     apart = World(before.folder.with_name("whole"), before.project_path)
     before.folder.rename(apart.folder)

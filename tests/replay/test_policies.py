@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.pipelines.monitoring.situation import Decided, Training
-from lakehouse_ml.replay.policies import POLICIES, Position, trains
+from lakehouse_ml.replay.policies import POLICIES, Position, poisons_left, trains
 
 APRIL = datetime(2013, 4, 1, tzinfo=UTC)
 FIRST = Training(1, APRIL)
@@ -57,3 +58,35 @@ def test_a_training_held_back_is_none() -> None:
 def test_no_policy_trains_twice_in_one_step(policy: str) -> None:
     done = Training(2, APRIL + timedelta(days=35))
     assert not trains(policy, at(35, FIRST, done, decisions=(REQUEST,)))
+
+
+POISONS = tuple(
+    incident
+    for incident in read_incidents(
+        """
+        - {name: first, kind: poisoned, inverted_share: 0.7, from: 2013-04-02, until: 2013-04-03}
+        - {name: second, kind: poisoned, inverted_share: 0.7, from: 2013-04-04, until: 2013-04-05}
+        """
+    )
+    if isinstance(incident, Poisoned)
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "champion", "decided", "left"),
+    [
+        ("never", True, 0, ["first", "second"]),
+        ("never", True, 1, ["second"]),
+        ("never", False, 1, ["first", "second"]),
+        ("never", False, 2, ["second"]),
+        ("triggered", True, 1, ["first", "second"]),
+        ("triggered", True, 3, []),
+    ],
+)
+def test_a_step_that_is_begun_again_poisons_what_was_not_decided_on(
+    policy: str, champion: bool, decided: int, left: list[str]
+) -> None:
+    now = APRIL + timedelta(days=7)
+    own = tuple(Training(2 + number, now) for number in range(decided))
+    position = Position(now, champion, (FIRST, *own) if champion else own, (REQUEST,))
+    assert [poison.name for poison in poisons_left(policy, position, POISONS)] == left

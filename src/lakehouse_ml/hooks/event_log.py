@@ -159,7 +159,8 @@ class EventLogHooks:
         """The run has ended, and what was at work ended like that."""
         self._is_open = False
         atexit.unregister(self._interrupted)
-        for times in self._nodes.values():
+        # A second Ctrl-C waits for no thread, and those that are left go on.
+        for times in list(self._nodes.values()):
             if times.outcome == AT_WORK:
                 times.outcome = outcome
 

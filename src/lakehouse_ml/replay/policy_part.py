@@ -10,10 +10,11 @@ from kedro.framework.project import pipelines
 from kedro.runner import SequentialRunner
 
 from lakehouse_ml.incidents import Poisoned
+from lakehouse_ml.ledger import LedgerState
 from lakehouse_ml.pipelines.monitoring.situation import read_decisions, trainings_of
 from lakehouse_ml.replay.code import refuse_other_code
 from lakehouse_ml.replay.poison import poisoned
-from lakehouse_ml.replay.policies import Position, trains
+from lakehouse_ml.replay.policies import Position, poisons_left, trains
 from lakehouse_ml.replay.steps import Step, write_step
 from lakehouse_ml.replay.world import World
 from lakehouse_ml.side_by_side import SideBySideRunner
@@ -57,12 +58,14 @@ def _play(world: World, policy: str, step: Step, poisons: Sequence[Poisoned], is
     started = time.monotonic()
     write_step(world.current_step(policy), step)
     position = _open(world, policy, step)
+    # Before the policy watches: what a step that is begun again asked for is on record already.
+    left = poisons_left(policy, position, poisons) if position.trained else poisons
     # What was trained in this step scores and is watched from the next one on, also when this one is begun again.
-    if position.has_champion and not position.is_trained:
+    if position.has_champion and not position.trained:
         position = _watch(world, policy, step.as_of, (*WATCHED, *PAGE) if is_last else WATCHED)
     if trains(policy, position):
         _train(world, policy)
-    for poison in poisons:
+    for poison in left:
         _train_poisoned(world, policy, poison)
     done = replace(step, seconds=round(time.monotonic() - started, 1))
     world.done(policy).add(done)
@@ -78,9 +81,10 @@ def _open(world: World, policy: str, step: Step) -> Position:
 
 def _position(context: KedroContext, as_of: datetime) -> Position:
     catalog = context.catalog
-    ledger = catalog.load("promotion_ledger").state()
+    entries = catalog.load("promotion_ledger").state().entries
+    earlier = LedgerState(tuple(entry for entry in entries if entry.as_of < as_of))
     decisions = read_decisions(catalog.load("before_ops_retrain_decisions"))
-    return Position(as_of, ledger.champion is not None, trainings_of(ledger.entries), decisions)
+    return Position(as_of, earlier.champion is not None, trainings_of(entries), decisions)
 
 
 def _watch(world: World, policy: str, as_of: datetime, outputs: tuple[str, ...]) -> Position:
