@@ -71,10 +71,11 @@ def stand(known: dict[str, pd.DataFrame]) -> Standing:
         rules.data_alerts(known["files"], RUN, DATA, sources=SOURCES, owners=OWNERS),
     )
     past = Past((Training(4, AS_OF - timedelta(days=20)),), (), new_labels=9_000)
-    known_now = take_situation(CHAMPION, RUN, known["ledger"], known["quality"], past, *findings)
+    none = pd.DataFrame(columns=list(ALERTS.names))
+    known_now = take_situation(CHAMPION, RUN, known["ledger"], known["quality"], past, none, *findings)
     decision = decide_retrain(known_now, RetrainParams(**params("retrain")))
     found = found_alerts(*findings, rules.retrain_alerts(decision, owners=OWNERS))
-    alerts = open_alerts(found, pd.DataFrame(columns=list(ALERTS.names)), RUN)
+    alerts = open_alerts(found, none, RUN)
     return take_standing(CHAMPION, known["quality"], known["files"], alerts, decision, DATA)
 
 
@@ -302,7 +303,7 @@ def test_the_terminal_shows_a_request_with_its_reasons_and_what_holds_it_back() 
     assert "Retrain: requested, `kedro retrain` trains it" in asked
     assert "2 of the last 2 complete windows break quality rules" in asked
     assert "Retrain: held back" in held
-    assert "held back: freshness timetable, freshness movements" in held
+    assert "held back: freshness movements, freshness planes, freshness timetable, freshness weather" in held
 
 
 def test_the_terminal_shows_what_was_odd_in_training_and_a_roll_back_without_one() -> None:

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.findings import Finding
+from lakehouse_ml.pipelines.monitoring.lifecycle import open_before
 from lakehouse_ml.pipelines.monitoring.retrain import (
     RetrainDecision,
     RetrainParams,
@@ -384,7 +385,7 @@ def test_the_situation_holds_the_champions_windows_and_what_is_wrong_with_the_da
         ledger_history(),
         quality,
         Past(new_labels=7),
-        table_maker(spark)(tables.ALERTS, opened),
+        open_before(table_maker(spark)(tables.ALERTS, opened)),
         [Finding("q", "info", "x", "r", "o", "e")],
         [late, new],
     )

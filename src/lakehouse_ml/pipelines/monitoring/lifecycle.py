@@ -52,12 +52,17 @@ def newest_events(before: DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return rows.where(wanted).toPandas()
 
 
+def open_before(before: DataFrame) -> pd.DataFrame:
+    """The newest row of each alert that is open before this run, likewise."""
+    return newest_events(before, pd.DataFrame({"alert_id": []}))
+
+
 def open_alerts(found: pd.DataFrame, known: pd.DataFrame, run: Run) -> pd.DataFrame:
     """What is found now, the most urgent first, with ``opened_at`` (UTC, no zone).
 
     Args:
         found: See :func:`findings.found_alerts`.
-        known: See :func:`newest_events`.
+        known: See :func:`newest_events` or :func:`open_before`.
         run: Its now opens what is new.
     """
     since = known[known["event"] != CLOSED].set_index("alert_id")["opened_at"]

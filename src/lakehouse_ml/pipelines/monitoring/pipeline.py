@@ -29,6 +29,7 @@ from lakehouse_ml.pipelines.monitoring.lifecycle import (
     due_messages,
     newest_events,
     open_alerts,
+    open_before,
 )
 from lakehouse_ml.pipelines.monitoring.outcomes import outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import profile
@@ -169,11 +170,12 @@ def _retraining(use_case: UseCase) -> list[Node]:
         "ledger_history",
         "quality_history",
         "retrain_past",
-        "before_ops_alerts",
+        "alerts_before",
     ]
     recorded = [decided, "retrain_past", before, "run"]
     return [
         Node(read, passed, "retrain_past", name="read_past"),
+        Node(open_before, "before_ops_alerts", "alerts_before", name="open_before"),
         Node(take_situation, [*known, *FINDINGS], "situation", name="take_situation"),
         Node(decide_retrain, ["situation", "params:monitoring.retrain"], decided, name="decide_retrain"),
         Node(record_retrain, recorded, "ops_retrain_decisions", name="retrain_decisions"),

@@ -13,7 +13,7 @@ from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
 from lakehouse_ml.pipelines.monitoring.findings import Finding, found_alerts
 from lakehouse_ml.pipelines.monitoring.frames import rows_of
-from lakehouse_ml.pipelines.monitoring.lifecycle import newest_events, open_alerts
+from lakehouse_ml.pipelines.monitoring.lifecycle import open_alerts
 
 Outcome = Literal["none", "held_back", "requested"]
 # Rows of a table that are read: years of trainings, and months of decisions that change every day.
@@ -161,7 +161,7 @@ def take_situation(
     ledger: pd.DataFrame,
     quality: pd.DataFrame,
     past: Past,
-    alerts: DataFrame,
+    alerts: pd.DataFrame,
     *findings: list[Finding],
 ) -> Situation:
     """All that the controller rests on.
@@ -172,12 +172,12 @@ def take_situation(
         ledger: ``ledger_history``: when the champion was promoted.
         quality: ``quality_history``: complete windows; the champion's own count.
         past: See :func:`read_past`.
-        alerts: ``ops.alerts`` before this run: since when what is found is known.
+        alerts: See :func:`lifecycle.open_before`: since when what is found is known.
         *findings: What rules found; what is wrong with the data counts.
     """
     mine = quality[quality["model_version"] == champion.version].sort_values("window_start")
     found = found_alerts(*([finding for finding in group if finding.about == "data"] for group in findings))
-    known = open_alerts(found, newest_events(alerts, found), run)
+    known = open_alerts(found, alerts, run)
     return Situation(
         champion=champion.version,
         as_of=run.as_of,
