@@ -46,6 +46,7 @@ from monitoring_builders import (
     situation,
 )
 from monitoring_rows import ledger, moment, table_maker
+from promotion_builders import RULES
 
 PARAMS = RetrainParams(**params("retrain"))
 DAY = timedelta(days=1)
@@ -294,6 +295,11 @@ def test_what_only_a_training_ends_holds_it_back_no_longer_than_a_mistake_lasts(
     decision = decide(True, True, data_alerts=(DataAlert(rule, "carrier", NOW - days * DAY),))
     assert decision.outcome == outcome
     assert any(f"{rule} carrier: " in text for text in decision.explanation)
+
+
+def test_gate_and_controller_agree_on_what_only_a_training_ends() -> None:
+    # RULES is what conf holds: test_promotion_conf.py.
+    assert PARAMS.answered_by_training == tuple(RULES["data"]["answered_by_training"])
 
 
 def test_a_second_request_of_the_week_is_held_back_by_the_cap() -> None:
