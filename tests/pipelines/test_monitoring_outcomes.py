@@ -21,8 +21,11 @@ def resolved(days: int = 8, known_until: int = 1, seed: int = 0) -> pd.DataFrame
     late = pd.Series(generator.random(len(back)) < score, dtype=object).where(known, None)
     day = [AS_OF.date() - timedelta(days=int(n)) for n in back]
     return pd.DataFrame(
-        {"predict_date": day, "score": score, "is_resolved": known, "label": late, "is_measured": False}
-    )
+        {
+            "window_start": day[0], "predict_date": day, "score": score, "is_resolved": known, "label": late,
+            "is_measured": False,
+        }
+    )  # fmt: skip
 
 
 def found(frame: pd.DataFrame, **changes: Any) -> list[Finding]:
@@ -60,6 +63,20 @@ def test_outcomes_stay_found_when_their_week_is_measured_and_a_measured_week_is_
     before, after = found(never), found(never.assign(is_measured=True))
     assert [alert.rule for alert in before] == ["labels_late", "outcomes_unlike_scores"]
     assert [alert.alert_id for alert in after] == [before[1].alert_id]
+
+
+def test_a_sound_week_makes_up_for_no_day_of_the_week_after_it() -> None:
+    frame = resolved(days=9, known_until=0)
+    week, days = frame[: 7 * PER_DAY], frame[7 * PER_DAY :].assign(window_start=AS_OF.date(), label=False)
+    assert not found(week)
+    for is_measured in (False, True):
+        assert found(pd.concat([week.assign(is_measured=is_measured), days])) == found(days) != []
+
+
+def test_the_newest_window_that_is_unlike_is_told() -> None:
+    frame = resolved(days=9, known_until=0).assign(label=False)
+    week, days = frame[: 7 * PER_DAY], frame[7 * PER_DAY :].assign(window_start=AS_OF.date())
+    assert found(pd.concat([week.assign(is_measured=True), days])) == found(days)
 
 
 def test_outcomes_that_all_come_true_are_found_too() -> None:

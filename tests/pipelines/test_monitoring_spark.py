@@ -266,24 +266,40 @@ def test_windows_on_record_are_not_measured_again(
     }  # fmt: skip
     before = table(tables.QUALITY_WINDOWS, stored)
     found = resolve_predictions(predictions, labels, before, RUN, WEEKS, label="is_late")
-    assert set(found["window_start"]) == {date(2013, 2, 11), date(2013, 2, 18)}
+    over = found[(found["window_end"] <= AS_OF.date()) & ~found["is_measured"]]
+    assert set(over["window_start"]) == {date(2013, 2, 11)}
 
 
-def test_a_window_on_record_is_looked_at_as_long_as_it_holds_newest_days(
-    predictions: DataFrame, labels: DataFrame, table: Table
+@pytest.mark.parametrize(
+    ("measured", "looked_at"),
+    [
+        # However long ago the window ended: its outcomes may have come late.
+        ([date(2013, 2, 4)], {date(2013, 2, 4): True, date(2013, 2, 11): False, date(2013, 2, 18): False}),
+        ([date(2013, 2, 4), date(2013, 2, 11)], {date(2013, 2, 11): True, date(2013, 2, 18): False}),
+        # A day of the past is looked at again.
+        ([date(2013, 2, 11), date(2013, 3, 4)], {
+            date(2013, 2, 4): False, date(2013, 2, 11): True, date(2013, 2, 18): False
+        }),
+    ],
+)  # fmt: skip
+def test_the_window_that_was_measured_last_is_looked_at_until_the_next_one_is(
+    predictions: DataFrame,
+    labels: DataFrame,
+    table: Table,
+    measured: list[date],
+    looked_at: dict[date, bool],
 ) -> None:
     stored = [
         {
             "model_version": "3", "window_start": start, "window_end": start + timedelta(days=7), "rows": 1,
             "labels": 1, "positives": 1, "is_violation": False, "broken_rules": [], "run_id": "run-0",
         }
-        for start in (date(2013, 2, 4), date(2013, 2, 11))
+        for start in measured
     ]  # fmt: skip
-    before, newest = table(tables.QUALITY_WINDOWS, *stored), WEEKS.model_copy(update={"newest_days": 7})
-    found = resolve_predictions(predictions, labels, before, RUN, newest, label="is_late")
-    windows = found.groupby("window_start")["is_measured"].agg(["all", "any"])
-    assert windows.index.tolist() == [date(2013, 2, 11), date(2013, 2, 18)]
-    assert windows.to_numpy().tolist() == [[True, True], [False, False]]
+    before = table(tables.QUALITY_WINDOWS, *stored)
+    found = resolve_predictions(predictions, labels, before, RUN, WEEKS, label="is_late")
+    windows = found.groupby("window_start")["is_measured"]
+    assert windows.all().to_dict() == windows.any().to_dict() == looked_at
 
 
 def test_the_first_holdout_of_a_model_counts(table: Table) -> None:

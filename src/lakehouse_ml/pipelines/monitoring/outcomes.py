@@ -39,7 +39,7 @@ def outcome_alerts(
     A window without its outcomes is never complete, so no quality rule sees it: this does.
 
     Args:
-        resolved: Output of ``waiting_predictions``: the predictions of windows that are not measured yet, or newest.
+        resolved: Output of ``waiting_predictions``; the days of each window are judged by themselves.
         run: Its now tells what is overdue.
         params: Limits.
         owners: Who answers.
@@ -48,7 +48,10 @@ def outcome_alerts(
     waited = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None) - timedelta(days=1)
     overdue = days[days["day"] <= waited - timedelta(hours=params.max_wait_hours)]
     late = overdue[overdue["known"] < params.min_known_share * overdue["rows"]]
-    return [*_late(late, params, owners), *_unlike(outcome_days(resolved), params, owners)]
+    # A sound window beside it would make up for the first days of a broken one.
+    windows = [outcome_days(window) for _, window in resolved.groupby("window_start")]
+    unlike = [finding for window in windows for finding in _unlike(window, params, owners)]
+    return [*_late(late, params, owners), *unlike[-1:]]
 
 
 def outcome_days(resolved: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +78,7 @@ def _late(late: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator
         f"{known} of {rows} outcomes of {since} to {until} are known (at least {params.min_known_share:.0%} of "
         f"each day {params.max_wait_hours:g} h after it): no quality figure covers these days"
     )
-    yield _finding("labels_late", reason, owners)
+    yield _finding("labels_late", reason, "predictions whose outcomes are due", owners)
 
 
 def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:
@@ -83,17 +86,15 @@ def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterat
     expected, positives = float(full["expected"].sum()), int(full["positives"].sum())
     if expected < params.min_expected or params.min_ratio <= positives / expected <= params.max_ratio:
         return
-    since = f"{full['day'].min():%Y-%m-%d}"
+    since, until = (f"{day:%Y-%m-%d}" for day in (full["day"].min(), full["day"].max()))
     reason = (
-        f"{positives} positive outcomes since {since}, where the scores promised {expected:.0f}: "
+        f"{positives} positive outcomes of {since} to {until}, where the scores promised {expected:.0f}: "
         f"{positives / expected:.2f} times (must be {params.min_ratio:g} to {params.max_ratio:g}); look at the units "
         f"and rules of the source that labels come from"
     )
-    yield _finding("outcomes_unlike_scores", reason, owners)
+    yield _finding("outcomes_unlike_scores", reason, "the newest predictions", owners)
 
 
-def _finding(rule: str, reason: str, owners: Owners) -> Finding:
-    # The days are left out: as long as any are overdue, or unlike, it is the same finding.
-    return Finding(
-        rule, "critical", SUBJECT, reason, owner_of(owners, "data"), "the newest predictions", "data"
-    )
+def _finding(rule: str, reason: str, evidence: str, owners: Owners) -> Finding:
+    # The days are no evidence: as long as any are overdue, or unlike, it is the same finding.
+    return Finding(rule, "critical", SUBJECT, reason, owner_of(owners, "data"), evidence, "data")

@@ -21,7 +21,6 @@ from lakehouse_ml.pipelines.monitoring.windows import (
     WindowParams,
     complete_windows,
     midnight,
-    newest_days,
     window_start,
 )
 from lakehouse_ml.use_case import Costs
@@ -38,9 +37,9 @@ def resolve_predictions(
     *,
     label: str,
 ) -> pd.DataFrame:
-    """The champions' predictions of windows that are not measured yet or hold newest days, beside the truth as known.
+    """The champions' predictions of windows that are not measured yet or were last, beside the truth as known.
 
-    What is wrong with scores or outcomes is so whether or not their window was measured meanwhile.
+    What is wrong with scores or outcomes is so whether or not their window was measured meanwhile, however late.
 
     Args:
         predictions: ``ml_predictions``; rows of the role ``champion`` count.
@@ -60,10 +59,11 @@ def resolve_predictions(
     recent = day.between(F.lit(spans[0].start), F.lit(run.as_of.date()))
     scored = predictions.where((F.col("role") == "champion") & recent)
     scored = scored.withColumn("window_start", window_start(day, windows.days))
-    on_record = before.select("model_version", "window_start", F.lit(True).alias("on_record"))
+    passed = before.where(F.col("window_start") <= F.lit(spans[-1].start))
+    last = passed.agg(F.max("window_start").alias("last_measured"))
+    on_record = passed.select("model_version", "window_start").crossJoin(last)
     flagged = scored.join(on_record, ["model_version", "window_start"], "left")
-    window_end = F.date_add("window_start", windows.days)
-    still = F.col("on_record").isNull() | (window_end > F.lit(newest_days(run.as_of, windows)[0]))
+    still = F.col("last_measured").isNull() | (F.col("window_start") == F.col("last_measured"))
     # Nothing is known of an entity before its prediction is due: older labels need not be read.
     known = labels.where(F.col("label_known_at") >= F.lit(midnight(spans[0].start)))
     truth = latest_labels(known, run.as_of).select(
@@ -74,9 +74,9 @@ def resolve_predictions(
         .join(truth, "key", "left")
         .select(
             "model_version", "model_digest", "window_start", "predict_date", "score", "threshold", "label",
-            window_end.alias("window_end"),
+            F.date_add("window_start", windows.days).alias("window_end"),
             F.coalesce("known", F.lit(False)).alias("is_resolved"),
-            F.coalesce("on_record", F.lit(False)).alias("is_measured"),
+            F.col("last_measured").isNotNull().alias("is_measured"),
         )
         # The order of rows must not move the last digits of a metric.
         .orderBy("model_version", "predict_date", "key")
