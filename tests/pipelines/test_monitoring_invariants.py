@@ -98,6 +98,22 @@ def test_a_carrier_that_training_did_not_have_is_named() -> None:
     assert "U2" in alert.reason
 
 
+def test_a_second_carrier_that_nobody_knows_is_an_alert_of_its_own() -> None:
+    before, day = (day_of(YESTERDAY - timedelta(days=back), seed=back) for back in (1, 0))
+    new = [frame.assign(carrier=["U2"] * 9 + frame["carrier"].tolist()[9:]) for frame in (before, day)]
+    renamed = new[1].assign(carrier=new[1]["carrier"].replace("DL", "dl"))
+    first, same, other = (found(*days)[0] for days in (new[:1], new, [new[0], renamed]))
+    assert first.alert_id == same.alert_id != other.alert_id
+    assert (same.evidence, other.evidence) == ("carrier U2", "carrier U2, carrier dl")
+
+
+def test_unseen_values_that_break_the_limit_together_are_one_alert_whatever_they_are() -> None:
+    day = day_of(YESTERDAY)
+    names = [f"new {place % 20}" for place in range(100)]
+    (alert,) = found(day.assign(destination=names + day["destination"].tolist()[100:]))
+    assert alert.evidence == "the newest days"
+
+
 def test_a_few_new_destinations_are_the_season_but_two_flights_of_a_new_carrier_are_not() -> None:
     day = day_of(YESTERDAY)
     new = day.assign(destination=["ANC"] * 9 + day["destination"].tolist()[9:])

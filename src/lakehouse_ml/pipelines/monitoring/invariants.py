@@ -64,12 +64,14 @@ class Breach:
         day: The day, UTC.
         feature: The feature.
         found: What was found, in words.
+        values: Values that break it alone, each of them.
     """
 
     rule: str
     day: date
     feature: str
     found: str
+    values: tuple[str, ...] = ()
 
 
 def training_profile(profiles: DataFrame, champion: Watched) -> Training:
@@ -93,17 +95,18 @@ def feature_breaches(
     """
     newest, today = newest_days(run.as_of, windows), run.as_of.date()
     return [
-        Breach(rule, day, name, found)
+        Breach(rule, day, name, found, tuple(values))
         for day in newest
         for name, counts in counted.days.get(day, {}).items()
         if name in training
-        for rule, found in _broken(counts, training[name], day < today, params)
+        for rule, found, *values in _broken(counts, training[name], day < today, params)
     ]
 
 
 def _broken(
     counts: Counts, usual: Mapping[str, Any], is_over: bool, params: InvariantParams
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, ...]]:
+    """Rule, what was found, and the values that break it alone."""
     if counts.nans:
         yield "not_a_number", f"{counts.nans} of {counts.count} values are no number"
     if counts.count < params.min_rows:
@@ -117,19 +120,22 @@ def _broken(
         yield from _still(counts, usual, params)
 
 
-def _unseen(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) -> Iterator[tuple[str, str]]:
+def _unseen(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) -> Iterator[tuple[str, ...]]:
     known = items_of(usual)
     new = {value: rows for value, rows in (counts.items or {}).items() if value not in known}
     share = sum(new.values()) / counts.present if counts.present else 0.0
     # Values that were too rare to be stored by name are new by that alone.
     had = usual["count"] - usual["num_nulls"]
     share -= 1 - sum(known.values()) / had if had else 0.0
-    if share > params.unseen_limit(str(usual["column_name"])):
-        most = sorted(new, key=lambda value: (-new[value], value))[:5]
-        yield "unseen_category", f"{share:.1%} of the values were not in training: {', '.join(most)}"
+    limit = params.unseen_limit(str(usual["column_name"]))
+    if share > limit:
+        most = sorted(new, key=lambda value: (-new[value], value))
+        alone = (value for value in most if new[value] > limit * counts.present)
+        found = f"{share:.1%} of the values were not in training: {', '.join(most[:5])}"
+        yield "unseen_category", found, *alone
 
 
-def _still(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) -> Iterator[tuple[str, str]]:
+def _still(counts: Counts, usual: Mapping[str, Any], params: InvariantParams) -> Iterator[tuple[str, ...]]:
     bins = np.asarray(usual["bin_counts"], dtype=np.float64)
     place = int(np.searchsorted(np.asarray(usual["edges"], np.float64), counts.smallest, side="left"))
     share = bins[place] / bins.sum() if bins.sum() else 0.0
@@ -196,6 +202,7 @@ def _together(features: list[Breach], families: Families, params: InvariantParam
 def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) -> Finding:
     first, newest = group[0], group[-1]
     features = sorted({breach.feature for breach in group})
+    values = sorted({f"{breach.feature} {value}" for breach in group for value in breach.values})
     about: About = "model" if rule == "scores_alike" else "data"
     return Finding(
         rule=rule,
@@ -206,7 +213,7 @@ def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) ->
             f"{', '.join(features)}"
         ),
         owner=owner_of(owners, about),
-        # As long as one of the newest days breaks it, it is the same finding.
-        evidence="the newest days",
+        # As long as one of the newest days breaks it, it is the same finding; one more unknown code is another.
+        evidence=", ".join(values) or "the newest days",
         about=about,
     )
