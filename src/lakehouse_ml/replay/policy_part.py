@@ -9,6 +9,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
 from kedro.runner import SequentialRunner
 
+from lakehouse_ml.champion import settle
 from lakehouse_ml.incidents import Poisoned
 from lakehouse_ml.ledger import LedgerState
 from lakehouse_ml.pipelines.monitoring.situation import read_decisions, trainings_of
@@ -73,9 +74,11 @@ def _play(world: World, policy: str, step: Step, poisons: Sequence[Poisoned], is
 
 
 def _open(world: World, policy: str, step: Step) -> Position:
-    """Give the policy the step's run, and tell where it stands."""
+    """Give the policy the step's run, finish the move of one that was killed, and tell where it stands."""
     with world.opened(policy) as (_, context):
-        context.catalog.save("run", step.run)
+        catalog = context.catalog
+        catalog.save("run", step.run)
+        settle(catalog.load("promotion_ledger"), catalog.load("model_registry"))
         return _position(context, step.as_of)
 
 
