@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from threading import Barrier
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -28,9 +29,13 @@ def ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("end", "error"), [(fail, ValueError), (interrupt, KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    ("end", "error", "begins"),
+    # Ctrl-C reaches the main thread, which has the time of the second node for it.
+    [(fail, ValueError, {1}), (interrupt, KeyboardInterrupt, {1, 2})],
+)
 def test_what_waits_for_a_thread_does_not_begin_once_something_went_wrong(
-    end: Callable[[], None], error: type[BaseException]
+    end: Callable[[], None], error: type[BaseException], begins: set[int]
 ) -> None:
     begun: list[int] = []
 
@@ -38,14 +43,42 @@ def test_what_waits_for_a_thread_does_not_begin_once_something_went_wrong(
         begun.append(number)
         if len(begun) == 1:
             end()
-        # The main thread has the time of the second node to hear of the first.
         time.sleep(0.5)
         return number
 
     nodes = [Node(work, "number", f"done_{place}", name=f"node_{place}") for place in range(6)]
     with pytest.raises(error):
         SideBySideRunner(max_workers=1).run(Pipeline(nodes), DataCatalog({"number": MemoryDataset(1)}))
-    assert len(begun) <= 2
+    assert len(begun) in begins
+
+
+def test_a_failure_is_told_although_what_ends_beside_it_has_followers() -> None:
+    begun: list[str] = []
+
+    def work(name: str, fails: bool = False) -> Callable[[int], int]:
+        def done(number: int) -> int:
+            begun.append(name)
+            beside.wait()
+            if fails:
+                raise ValueError("broken")
+            return number
+
+        return done
+
+    def follow(number: int) -> int:
+        begun.append("follower")
+        return number
+
+    for _ in range(50):
+        beside = Barrier(2)
+        nodes = [
+            Node(work("fails", fails=True), "number", "lost"),
+            Node(work("ends"), "number", "kept"),
+            *(Node(follow, "kept", f"follows_{place}") for place in range(3)),
+        ]
+        with pytest.raises(ValueError, match="broken"):
+            SideBySideRunner(max_workers=2).run(Pipeline(nodes), DataCatalog({"number": MemoryDataset(1)}))
+    assert len(begun) <= 50 * 4
 
 
 def test_what_goes_well_is_all_done() -> None:

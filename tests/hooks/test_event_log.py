@@ -3,6 +3,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,10 +23,13 @@ from ledger_builders import entry
 
 SESSION = "2026-01-05T06.00.13.000Z"
 AS_OF = datetime(2013, 1, 5, tzinfo=UTC)
+# Once a node has failed, none begins beside it.
+MARKS = threading.Event()
 RESTRICTED, SECRET = "N14228", "https://hooks.example.org/T0/B0/planted"  # pragma: allowlist secret
 
 
 def mark(progress):
+    MARKS.set()
     schema = "consumer string, table string, version bigint, as_of timestamp"
     row = progress.sparkSession.sql("SELECT 'test', 'bronze.x', 1L, current_timestamp()").toDF(
         *progress.columns
@@ -40,6 +45,16 @@ def refuse(numbers):
     owner_of({}, "numbers")
 
 
+def refuse_beside(numbers):
+    MARKS.wait(60)
+    owner_of({}, "numbers")
+
+
+def count_beside(numbers):
+    MARKS.wait(60)
+    return len(numbers)
+
+
 def quote(numbers):
     raise ValueError(f"no aircraft {RESTRICTED} at {SECRET}")
 
@@ -50,8 +65,14 @@ def interrupt(numbers):
 
 
 def work_on(numbers):
+    MARKS.wait(60)
     yield len(numbers)
     refuse(numbers)
+
+
+def go_on(numbers):
+    time.sleep(1.5)
+    return len(numbers)
 
 
 class Full(MemoryDataset):
@@ -69,6 +90,7 @@ def play(
     hooks: EventLogHooks, catalog: DataCatalog, *nodes: Node, runner: AbstractRunner | None = None
 ) -> None:
     """Nodes run with their hooks as a session does."""
+    MARKS.clear()
     pipeline, manager = Pipeline(nodes), _create_hook_manager()
     manager.register(hooks)
     run = {
@@ -111,6 +133,7 @@ MARK = Node(mark, "before_ops_progress", "progress_of_test", name="mark", tags="
 COUNT = Node(count, "numbers", "verdict", name="verify", tags="second")
 INTERRUPT = Node(interrupt, "numbers", "verdict", name="verify", tags="second")
 REFUSE = Node(refuse, "numbers", "verdict", name="verify", tags="second")
+REFUSE_BESIDE = Node(refuse_beside, "numbers", "verdict", name="verify", tags="second")
 
 
 def test_a_run_is_on_record_once_with_what_each_node_took_and_committed(stage):
@@ -171,15 +194,23 @@ def test_a_run_that_was_interrupted_is_on_record_at_the_latest_when_the_next_one
 
 def test_nodes_that_work_side_by_side_are_each_on_record(stage):
     with pytest.raises(ValueError, match="nobody answers"):
-        stage.run(MARK, REFUSE, runner=SideBySideRunner())
+        stage.run(MARK, REFUSE_BESIDE, runner=SideBySideRunner())
     events = {event["message"]: event["details"] for event in stage.events()}
     assert set(events) == {"mark finished", "verify failed", "run failed"}
     assert events["mark finished"]["commits"] == 2
 
 
+def test_a_node_that_failed_ended_before_those_that_it_was_waited_for_with(stage):
+    slow = Node(go_on, "numbers", "counted", name="go_on", tags="second")
+    with pytest.raises(ValueError, match="nobody answers"):
+        stage.run(MARK, REFUSE_BESIDE, slow, runner=SideBySideRunner(max_workers=3))
+    seconds = {event["message"]: event["details"].get("duration_s") for event in stage.events()}
+    assert seconds["go_on finished"] > 1.5 > seconds["verify failed"]
+
+
 @pytest.mark.parametrize("runner", [SequentialRunner, SideBySideRunner])
 @pytest.mark.parametrize(
-    ("func", "output", "error"), [(count, "full", DatasetError), (work_on, "verdict", ValueError)]
+    ("func", "output", "error"), [(count_beside, "full", DatasetError), (work_on, "verdict", ValueError)]
 )
 def test_a_node_whose_output_cannot_be_made_or_saved_has_failed(stage, runner, func, output, error):
     with pytest.raises(error):

@@ -132,11 +132,11 @@ class EventLogHooks:
         """Write the log of a run that failed, if it came as far as Spark."""
         if not self._is_open:
             return
-        self._close(FAILED)
         # Kedro tells of a node that fails in its function; one that yields works on while what it yields is saved.
         failed = _node_of(error)
-        if failed is not None:
+        if failed is not None and self._nodes[failed.short_name].outcome != FAILED:
             self._touch(failed, FAILED)
+        self._close(FAILED)
         with _as_far_as_there_is_spark("failure"):
             self._write("ERROR", "run failed", error=kinds(error), text=own_words(error)[:2000])
 
