@@ -58,7 +58,9 @@ def test_few_days_of_which_the_luckiest_is_good_give_no_approval(days):
 
 
 def test_one_day_gives_no_interval_and_no_approval():
-    assert not judge_shadow(beside(days=1, per_day=2000), ASKED, 200, 1).passed
+    verdict = judge_shadow(beside(days=1, per_day=2000), ASKED, 200, 1)
+    assert not verdict.passed
+    assert "must be days with both outcomes, at least two" in str(verdict)
 
 
 def test_only_what_both_scored_and_whose_truth_is_known_counts(spark):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -72,6 +73,8 @@ def judge_shadow(rows: pd.DataFrame, rules: PromotionRules, draws: int, seed: in
     # What a few days draw is no interval: of fewer, the luckiest one alone would be its end.
     is_interval = days.max() + 1 >= rules.slices.days_min
     limit = "not surely below 0" if is_interval else f">= 0 on fewer than {rules.slices.days_min} days"
+    if np.isnan(found.high):
+        limit = "days with both outcomes, at least two, for an interval"
     # What is not defined compares false: not passed.
     is_kept = found.high >= 0 and (is_interval or found.value >= 0)
     return Verdict(RULE, bool(is_kept), text, found.value, limit, found.low, found.high)
