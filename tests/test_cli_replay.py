@@ -46,7 +46,7 @@ def replay(project: ProjectMetadata, *options: str) -> Result:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--from", "2013-05-01", "--to", "2013-04-01"), "--to must lie after --from"),
+        (("--from", "2013-05-01", "--to", "2013-04-01"), "--to must lie a --step after --from"),
         (("--step", "a week"), "'a week' is no length of time; give e.g. 7d or 12h"),
         (("--step", "0d"), "--step must be longer than nothing"),
         (("--policy", "sometimes"), "'never', 'monthly', 'triggered'"),

@@ -52,7 +52,7 @@ class Duration(click.ParamType):
 @click.command()
 @click.option("--from", "start", type=INSTANT, required=True, metavar="TIME", help="UTC; the first training.")
 @click.option(
-    "--to", "end", type=INSTANT, required=True, metavar="TIME", help="UTC; the end of the last step."
+    "--to", "end", type=INSTANT, required=True, metavar="TIME", help="UTC; whole steps are played up to it."
 )
 @click.option("--policy", "policies", type=click.Choice([*POLICIES]), multiple=True, help=POLICY)
 @click.option("--step", type=Duration(), default="7d", show_default=True, help="Time between two runs.")
@@ -70,9 +70,12 @@ def replay(
     env = env or settings.CONFIG_LOADER_ARGS["default_run_env"]
     text = incidents.read_text() if incidents else ""
     with refusals():
-        script, nows = read_incidents(text), moments(utc(time["start"]), utc(time["end"]), time["step"])
+        start, end, step = utc(time["start"]), utc(time["end"]), time["step"]
+        script, nows = read_incidents(text), moments(start, end, step)
+        if nows[-1] < end:
+            console().print(f"Playing whole steps: to {nows[-1]:%Y-%m-%d %H:%M} UTC")
         folder = replay_folder(metadata.project_path, env)
-        world = World(folder / _name(incidents, nows[0], time["step"]), metadata.project_path)
+        world = World(folder / _name(incidents, start, step), metadata.project_path)
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
             play(world, nows, policies or tuple(POLICIES), script)
