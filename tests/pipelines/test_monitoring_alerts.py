@@ -175,6 +175,15 @@ def test_a_day_with_too_many_rejects_warns_once_and_an_old_one_does_not() -> Non
     assert not found_in(file_history(weather=9), min_lines=100)
 
 
+def test_lines_and_files_of_what_the_platform_lands_hold_no_model_back() -> None:
+    logged = file_row("requests", date(2013, 9, 29), 100, 90, unreadable=1)
+    found = found_in(pd.concat([file_history(), pd.DataFrame([logged])]))
+    assert [(alert.rule, alert.subject, alert.about, alert.owner) for alert in found] == [
+        ("rejected_lines", "requests", "platform", OWNERS["platform"]),
+        ("unreadable_file", "requests", "platform", OWNERS["platform"]),
+    ]
+
+
 def test_a_file_rejected_as_a_whole_is_critical() -> None:
     bad = file_row("movements", date(2013, 9, 29), 1, 1, unreadable=1)
     (found,) = found_in(pd.concat([file_history(), pd.DataFrame([bad])]))

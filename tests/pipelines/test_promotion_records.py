@@ -105,6 +105,15 @@ def test_a_file_whose_lines_do_not_add_up_is_named(record):
     assert record(file("weather", 29, counts=(10, 9, 0, 0))).unbalanced == ("weather/2013-09-29.jsonl.gz",)
 
 
+def test_what_the_platform_lands_beside_the_sources_holds_no_model_back(record):
+    found = record(
+        file("weather", 29),
+        file("requests", 29, counts=(10, 0, 0, 10)),
+        file("requests", 30, counts=(1, 0, 0, 1), status="unreadable"),
+    )
+    assert (found.landed, found.rejected_files) == ((Landed("weather", 10, 0),), ())
+
+
 def test_a_file_without_accepted_lines_is_no_news(record):
     found = record(file("weather", 28), file("weather", 30, counts=(0, 0, 0, 0), status="empty"))
     assert found.newest == (("weather", moment(28)),)

@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -189,10 +188,15 @@ def data_alerts(
     now = naive(run.as_of)
     recent = files[pd.to_datetime(files["day"]) >= now - pd.Timedelta(days=params.days)]
     owner = owner_of(owners, "data")
+    own = recent[recent["source"].isin(sources)]
+    # No model learns from what the platform lands beside the use case's sources: it must hold none back.
+    others = recent.drop(index=own.index)
     return [
         *_late(files, now, params, owner),
-        *_rejected(recent, params, owner),
-        *_unreadable(recent, owner),
+        *_rejected(own, params, owner, "data"),
+        *_rejected(others, params, owner_of(owners, "platform"), "platform"),
+        *_unreadable(own, owner, "data"),
+        *_unreadable(others, owner_of(owners, "platform"), "platform"),
         *_misnamed(recent, owner),
         *_warned(recent, owner),
     ]
@@ -215,10 +219,10 @@ def _late(files: pd.DataFrame, now: pd.Timestamp, params: DataParams, owner: str
             )
             # The age is left out: a source that stays late by a day is late once, not once a day.
             evidence = "no data" if pd.isna(age) else f"at most {limit:g} h"
-            yield _data_finding("freshness", "critical", source, f"{source}: {found}", owner, evidence)
+            yield Finding("freshness", "critical", source, f"{source}: {found}", owner, evidence, "data")
 
 
-def _rejected(recent: pd.DataFrame, params: DataParams, owner: str) -> Iterator[Finding]:
+def _rejected(recent: pd.DataFrame, params: DataParams, owner: str, about: About) -> Iterator[Finding]:
     for row in rows_of(recent[recent["lines"] >= params.min_lines]):
         share = row.quarantined / row.lines
         if share > params.max_rejected_share:
@@ -226,17 +230,17 @@ def _rejected(recent: pd.DataFrame, params: DataParams, owner: str) -> Iterator[
                 f"{row.source} on {row.day}: {row.quarantined} of {row.lines} lines quarantined "
                 f"({share:.1%}, at most {params.max_rejected_share:.1%}); quarantine.lines names the rules"
             )
-            yield _data_finding("rejected_lines", "warning", row.source, reason, owner, str(row.day))
+            yield Finding("rejected_lines", "warning", row.source, reason, owner, str(row.day), about)
 
 
-def _unreadable(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
+def _unreadable(recent: pd.DataFrame, owner: str, about: About) -> Iterator[Finding]:
     for row in rows_of(recent[recent["unreadable"] > 0]):
         reason = (
             f"{row.source} on {row.day}: {row.unreadable} of {row.files} files rejected as a whole; "
             f"ask for them again, ops.ingestion_log names them"
         )
         # Their number is left out, as are names below: with each further file it would be another alert.
-        yield _data_finding("unreadable_file", "critical", row.source, reason, owner, str(row.day))
+        yield Finding("unreadable_file", "critical", row.source, reason, owner, str(row.day), about)
 
 
 def _misnamed(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
@@ -259,9 +263,6 @@ def _warned(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
             yield Finding(
                 "warned_lines", "warning", str(source), reason, owner, ", ".join(sorted(counted)), "platform"
             )
-
-
-_data_finding = partial(Finding, about="data")
 
 
 def retrain_alerts(decision: RetrainDecision, *, owners: Owners) -> list[Finding]:

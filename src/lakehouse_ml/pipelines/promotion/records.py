@@ -11,6 +11,7 @@ from pyspark.sql.window import Window
 from lakehouse_ml.lakehouse.key_digest import key_digest
 from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.lakehouse.tables import PLATFORM_SOURCES
 from lakehouse_ml.pipelines.promotion.evidence import DataRecord, Declared, Landed, Recorded
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 
@@ -67,13 +68,15 @@ def record_data(
         rules: ``params:promotion.rules``: how long a rejected file is an open alert.
     """
     place = F.row_number().over(Window.partitionBy("file").orderBy(F.desc("sequence")))
-    known = log.where(F.col("period_end") <= F.lit(run.as_of))
+    # No model learns from what the platform itself lands.
+    own = ~F.col("source").isin([contract.name for contract in PLATFORM_SOURCES])
+    known = log.where(own & (F.col("period_end") <= F.lit(run.as_of)))
     current = known.select("*", place.alias("_place")).where("_place = 1")
     since = run.as_of - timedelta(days=rules.data.alert_days)
     learned_from = date.fromisoformat(candidates["train_start"])
     found = _open_alerts(alerts.where(F.col("as_of") <= F.lit(run.as_of)))
-    sources = _by_source(current, since, learned_from).collect()
-    return Recorded(declared, _added_up(sources, learned_from, found))
+    landed = _by_source(current, since, learned_from).collect()
+    return Recorded(declared, _added_up(landed, learned_from, found))
 
 
 def _open_alerts(alerts: DataFrame) -> tuple[tuple[str, str], ...]:
