@@ -128,6 +128,11 @@ class Registry:
             found = self._client.get_model_version(self.name, version)
         return self._reference(found)
 
+    def versions(self) -> list[str]:
+        """Every version, oldest first."""
+        with reaching(f"the versions of {self.name} at {self.registry_uri}"):
+            return sorted((str(found.version) for found in self._search()), key=int)
+
     def register(self, logged: LoggedModel, tags: Mapping[str, str], description: str) -> ModelReference:
         """The version that holds the logged model: the one it has already, or a new one.
 

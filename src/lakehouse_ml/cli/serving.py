@@ -1,5 +1,7 @@
 """``kedro serve``: real-time scoring."""
 
+import os
+
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.framework.startup import ProjectMetadata
@@ -36,13 +38,13 @@ def serve(
     """Answer scoring requests over HTTP until it is told to stop."""
     if challenger and not canary:
         raise click.ClickException("--challenger goes with --canary: name the share of its keys")
-    if canary and not challenger:
-        raise click.ClickException("--canary goes with --challenger: name the version that gets the share")
     if platform() == "databricks":
         raise click.ClickException(
             "the server appends to its request log, which a Volume cannot: on Databricks, Model Serving serves a "
             "version, by the endpoint that promotion keeps at the champion"
         )
+    # A registry's file that was put back is another one: a connection that is kept goes on reading the old one.
+    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     with opened(metadata.project_path, env) as (_, context):
         given = context.params["serving"]
         params = ServingParams(**given | ({} if port is None else {"port": port}))

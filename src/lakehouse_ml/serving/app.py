@@ -10,6 +10,7 @@ from typing import Any
 import mlflow
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import ClientDisconnect
 from threadpoolctl import threadpool_limits
 
 from lakehouse_ml.scoring import ScoreError
@@ -28,7 +29,8 @@ def create_app(service: ScoringService, params: ServingParams) -> FastAPI:
     app = FastAPI(title="lakehouse_ml", openapi_url=None, lifespan=_running)
     app.state.service, app.state.params = service, params
     app.include_router(router)
-    for error in (RequestError, ScoreError, OSError):
+    # What is not named here ends in the server's log, too; a client that hung up is no error of ours.
+    for error in (RequestError, ScoreError, OSError, ClientDisconnect, Exception):
         app.add_exception_handler(error, _refusal)
     return app
 
@@ -76,7 +78,7 @@ async def version() -> PlainTextResponse:
 
 async def _content(request: Request, bytes_max: int) -> bytes:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    encoding = request.headers.get("content-encoding", "identity")
+    encoding = request.headers.get("content-encoding", "identity").lower()
     if kind != JSON or encoding != "identity":
         raise RequestError(
             f"Content-Type: must be {JSON} without Content-Encoding, is {kind or 'missing'} ({encoding})",
@@ -94,6 +96,8 @@ async def _content(request: Request, bytes_max: int) -> bytes:
 
 
 async def _refusal(request: Request, error: Exception) -> JSONResponse:
-    status = getattr(error, "status", HTTPStatus.INTERNAL_SERVER_ERROR)
+    # What the log cannot take now, it may take later.
+    ours = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, OSError) else HTTPStatus.INTERNAL_SERVER_ERROR
+    status = getattr(error, "status", ours)
     answer: dict[str, Any] = {"error_code": status.name, "message": str(error)}
     return JSONResponse(answer, status)

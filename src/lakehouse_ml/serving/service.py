@@ -30,12 +30,13 @@ class ScoringService:
         self._logged = [c.name for c in self._columns if c.name != "key" and c.privacy != "restricted"]
         self._versions = versions
         self._log = log
-        self._log_fault = ""
+        self._append_fault = self._land_fault = ""
+        self._told = self.state
 
     def start(self) -> None:
         """Land what killed servers left."""
-        for name in self._log.recover():
-            logger.warning("Landed %s, which a killed server had left open", name)
+        self._land()
+        self._tell()
 
     def answer(self, content: bytes) -> bytes:
         """The answer to a request's body; every row is in the request log when this returns.
@@ -49,25 +50,41 @@ class ScoringService:
         rows = typed_rows(body.table, self._columns)
         request = {"request_id": uuid4().hex, "client_request_id": body.client_request_id}
         found = predictions(rows, self._versions.served).to_dict("records")
-        self._log.append([*log_records(found, body.table, self._logged, request)])
+        self._append([*log_records(found, body.table, self._logged, request)])
         return answer_of(found, request)
+
+    def _append(self, records: list[str]) -> None:
+        try:
+            self._log.append(records)
+        except OSError as error:
+            self._append_fault = f"the request log cannot be written: {error}"
+            raise
+        self._append_fault = ""
 
     def keep_up(self) -> None:
         """Follow the alias, and land what is due; what fails is tried again at the next call, and told by ping.
 
         Whatever it is: this is called until the server stops, and an error would end that in silence.
         """
-        before = self.state
         self._versions.follow()
+        self._land()
+        self._tell()
+
+    def _land(self) -> None:
         try:
+            for name in self._log.recover():
+                logger.warning("Landed %s, which a killed server had left open", name)
             self._log.land_due()
-            self._log_fault = ""
+            self._land_fault = ""
         except Exception as error:
             if not isinstance(error, OSError):
                 logger.exception("The request log could not be landed")
-            self._log_fault = str(error) if isinstance(error, OSError) else repr(error)
-        if self.state != before:
-            logger.warning("Now serving %s", self.state)
+            self._land_fault = str(error) if isinstance(error, OSError) else repr(error)
+
+    def _tell(self) -> None:
+        if self.state != self._told:
+            self._told = self.state
+            logger.warning("Now serving %s", self._told)
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -76,7 +93,7 @@ class ScoringService:
         return {
             "champion": _named(served.champion),
             "challenger": served.challenger and _named(served.challenger) | {"percent": served.percent},
-            "faults": [fault for fault in (served.fault, self._log_fault) if fault],
+            "faults": [fault for fault in (served.fault, self._append_fault, self._land_fault) if fault],
         }
 
     def stop(self) -> None:

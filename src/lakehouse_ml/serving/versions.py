@@ -85,9 +85,11 @@ class Versions:
 
     def _challenger(self, champion: Champion, wanted: str | None) -> ModelReference:
         if wanted in (None, champion.version):
+            others = ", ".join(name for name in self._registry.versions() if name != champion.version)
             raise RegistryError(
                 f"{self._registry.name}: no canary without a challenger: asked for is {wanted or 'none'}, the champion "
-                f"is {champion.version}; name another version with --challenger, or leave --canary out"
+                f"is {champion.version}; name another version with --challenger ({others or 'there is none'}; "
+                f"`kedro ledger show` tells what became of each), or leave --canary out"
             )
         return self._registry.reference(str(wanted))
 
