@@ -33,6 +33,8 @@ from lakehouse_ml.pipelines import (
 from lakehouse_ml.pipelines.inference.score import score_due
 from lakehouse_ml.pipelines.monitoring.frames import to_frame
 from lakehouse_ml.pipelines.monitoring.situation import read_decisions
+from lakehouse_ml.serving.columns import request_columns
+from lakehouse_ml.trace.answers import answer_again, by_version, newest_answers
 from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, predictions_of
 from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
@@ -281,6 +283,16 @@ def test_requests_are_ingested_like_any_source_and_do_not_tell_the_time(
     assert sent["pages_seen"].map(json.loads).tolist() == batch["pages_seen"].tolist()
     assert sent["shop_name"].tolist() == batch["shop_name"].tolist()
     assert project.table("quarantine.lines").where("source = 'requests'").count() == 1
+    ((version, own),) = by_version(newest_answers(project.table("silver.requests"), 1, len(found)))
+    columns, gold = request_columns(toy.USE_CASE), project.table("gold.features")
+    today = features_of_rows(gold, gold, toy.USE_CASE.feature_names)
+    again = answer_again(own, shop[1].load("model_registry").load(version), columns, today)
+    assert (again.rows, again.equal, again.as_gold, again.differing) == (
+        len(found),
+        len(found),
+        len(found),
+        (),
+    )
 
 
 def ask_for_training(catalog: DataCatalog) -> None:

@@ -1,6 +1,6 @@
 """``kedro skew``: served scores made again from the versions that they saw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +17,8 @@ from lakehouse_ml.cli.trace import ENVIRONMENT, recorded_silver, silver_of, tabl
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.registry import ModelReference
+from lakehouse_ml.serving.columns import request_columns
+from lakehouse_ml.trace.answers import Answered, answer_again, by_version, newest_answers
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.trace.rebuild import features_again
 from lakehouse_ml.trace.skew import (
@@ -29,7 +31,7 @@ from lakehouse_ml.trace.skew import (
     served_batches,
 )
 
-MOST_FILES = 5
+MOST_NAMES = 5
 
 
 @click.command()
@@ -40,19 +42,38 @@ MOST_FILES = 5
 @ENVIRONMENT
 @click.pass_obj
 def skew(metadata: ProjectMetadata, env: str | None, days: int, rows: int) -> None:
-    """Make served scores again from the versions that they saw; fails when a single row differs."""
+    """Make served scores again from what they saw, of batches and requests; fails when a single row differs."""
     with opened(metadata.project_path, env) as (_, context):
-        found = list(_compared(context, days, rows))
+        found, answered = list(_compared(context, days, rows)), list(_answered(context, days, rows))
     console().print(_table(found))
     for one in found:
         if one.restated:
             console().print(f"{one.batch.run.run_id}: {_told(one)}")
+    if answered:
+        console().print(_answers_table(answered))
+    faults = [*_faults(found), *(f"answers of version {a.version.version}" for a in answered if a.is_skewed)]
+    if faults:
+        raise click.ClickException(f"served and made again differ: {'; '.join(faults)}")
+
+
+def _faults(found: list[Compared]) -> Iterator[str]:
     unequal = [one for one in found if one.equal_share < 1]
     if unequal:
         names = sorted({name for one in unequal for name in one.differing})
-        raise click.ClickException(
-            f"served and made again differ in {len(unequal)} of {len(found)} runs: {', '.join(names) or 'the score'}"
-        )
+        yield f"{len(unequal)} of {len(found)} runs: {', '.join(names) or 'the score'}"
+
+
+def _answered(context: KedroContext, days: int, rows: int) -> Iterator[Answered]:
+    catalog = context.catalog
+    if not catalog.exists("silver_requests"):
+        return
+    requests, registry = catalog.load("silver_requests"), catalog.load("model_registry")
+    columns = request_columns(USE_CASE)
+    names = [column.name for column in columns if column.name != "key" and column.privacy != "restricted"]
+    for version, own in by_version(newest_answers(requests, days, rows)):
+        keys = requests.where(F.col("key").isin(own["key"].unique().tolist()))
+        gold = features_of_rows(catalog.load("gold_features"), keys, names)
+        yield answer_again(own, registry.load(version), columns, gold)
 
 
 def _compared(context: KedroContext, days: int, rows: int) -> Iterator[Compared]:
@@ -105,7 +126,27 @@ def _table(found: list[Compared]) -> Table:
     return table
 
 
+def _answers_table(answered: list[Answered]) -> Table:
+    table = Table(title="Requests", title_justify="left", box=SIMPLE, pad_edge=False)
+    for header in ("version", "rows", "equal when made again", "asked with gold's features of today"):
+        table.add_column(header)
+    for one in answered:
+        equal = "not to be made again" if one.equal is None else f"{one.equal:,}"
+        others = f"; the others differ in {_some(one.differing)}" if one.differing else ""
+        table.add_row(
+            one.version.version,
+            f"{one.rows:,}",
+            "all" if one.equal == one.rows else equal,
+            f"{one.as_gold:,} of {one.in_gold:,} that it has{others}",
+        )
+    return table
+
+
 def _told(one: Compared) -> str:
-    some = ", ".join(one.files[:MOST_FILES]) or "none on record"
-    more = f" and {len(one.files) - MOST_FILES} more" if len(one.files) > MOST_FILES else ""
-    return f"{one.restated} rows have other features today; files that came since: {some}{more}"
+    files = _some(one.files) or "none on record"
+    return f"{one.restated} rows have other features today; files that came since: {files}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"
