@@ -32,6 +32,7 @@ from lakehouse_ml.pipelines.monitoring.invariants import InvariantParams
 from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
+from lakehouse_ml.pipelines.training.provenance import code_of
 from lakehouse_ml.registry import Champion
 from lakehouse_ml.use_case import Family
 from power_damage import DAMAGES, FAMILY_DAYS, Damage
@@ -104,8 +105,8 @@ def family_features(
     return build_family(family, days, run, entities, *tables).toPandas().set_index("key")
 
 
-def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind]:
-    """All that the study needs from the lakehouse."""
+def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind, str]:
+    """All that the study needs from the lakehouse, and the champion's role."""
     catalog, run = context.catalog, context.catalog.load("run")
     rows = rows_of(catalog.load("gold_features"), catalog.load("gold_labels"), run)
     days = sorted(rows["predict_date"].unique())
@@ -115,7 +116,8 @@ def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind]:
         rebuilt={name: frame for name, (frame, _) in found.items()},
         rejected={name: lines for name, (_, lines) in found.items()},
     )
-    return rows, feed, kind_of(catalog.load("ml_champion"), context)
+    champion = catalog.load("ml_champion")
+    return rows, feed, kind_of(champion, context), champion.role
 
 
 def kind_of(champion: Champion, context: KedroContext) -> Kind:
@@ -196,12 +198,13 @@ def main() -> int:
     bootstrap_project(ROOT)
     with KedroSession.create(ROOT, env=parser.parse_args().env) as session:
         context = session.load_context()
-        rows, feed, kind = read(context)
+        rows, feed, kind, role = read(context)
         monitor = monitor_of(shipped(context), kind)
     seen = see(list(lives(rows, kind)), feed, monitor, Size())
     found = study(seen, draws_of(monitor, Size()))
     Console(width=160).print(as_table(found))
-    write_page(found, ROOT / "docs")
+    commit, is_dirty = code_of(ROOT)
+    write_page(found, role, f"`{commit}`{', with changes' if is_dirty else ''}", ROOT / "docs")
     return int(not found.holds)
 
 

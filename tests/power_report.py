@@ -49,15 +49,22 @@ def told(found: Study) -> str:
     )
 
 
-def write_page(found: Study, docs: Path) -> None:
-    """``power.md`` and ``pictures/power.png``."""
+def write_page(found: Study, role: str, commit: str, docs: Path) -> None:
+    """``power.md`` and ``pictures/power.png``.
+
+    Args:
+        found: What came out.
+        role: The champion's, which is that of all models watched.
+        commit: The code that measured, in words.
+        docs: Where they go.
+    """
     words = "\n".join(f"- **{damage.name}**: {damage.words}." for damage in DAMAGES)
     rows = "\n".join("| " + " | ".join(line) + " |" for line in lines(found))
     head = "| " + " | ".join(HEADERS) + " |\n|" + "---|" * len(HEADERS)
     page = (Path(__file__).parent / "power.md").read_text()
-    page = (
-        page.replace("{told}", told(found)).replace("{table}", f"{head}\n{rows}").replace("{damages}", words)
-    )
+    values = {"told": told(found), "role": role, "commit": commit, "damages": words}
+    for name, value in {**values, "table": f"{head}\n{rows}"}.items():
+        page = page.replace(f"{{{name}}}", value)
     (docs / "power.md").write_text(page)
     draw(found, docs / "pictures" / "power.png")
 

@@ -193,9 +193,12 @@ def test_the_share_to_shuffle_loses_what_is_asked() -> None:
 
 def test_the_page_tells_every_damage_with_its_numbers(result: Study, tmp_path) -> None:
     (tmp_path / "pictures").mkdir()
-    write_page(result, tmp_path)
+    write_page(result, "baseline", "`c0ffee`", tmp_path)
     page = (tmp_path / "power.md").read_text()
-    assert told(result) in page
+    assert (
+        f"{told(result)}. Each model is of the kind that the champion is, baseline. Measured by commit `c0ffee`."
+        in page
+    )
     for damage in DAMAGES:
         assert f"| {damage.name} | 100.0% [100.0%, 100.0%] |" in page
     assert (tmp_path / "pictures" / "power.png").stat().st_size > 10_000
