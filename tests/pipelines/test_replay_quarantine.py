@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from lakehouse_ml.datasets.refresh import forget
+from lakehouse_ml.datasets.session import get_spark
 from lakehouse_ml.lakehouse.contract import Column, Rule
 from lakehouse_ml.lakehouse.sources import bronze_contract, source_contract
 from lakehouse_ml.lakehouse.tables import TABLES
@@ -81,7 +82,18 @@ def built_again(project: Project) -> dict:
     project.run(ingestion)
     story["built again"] = chapter(project)
     catalog = project.run(maintenance, params={"maintenance": {"retain_hours": 168}})
-    return story | {"maintained": chapter(project), "sizes": catalog["reporting_table_sizes"].load()}
+    kept = {
+        table: properties(project, table)["delta.deletedFileRetentionDuration"]
+        for table in ("bronze.readings", "silver.readings", "quarantine.lines")
+    }
+    story |= {"maintained": chapter(project), "sizes": catalog["reporting_table_sizes"].load(), "kept": kept}
+    project.run(ingestion)
+    return story | {"after maintenance": chapter(project)}
+
+
+def properties(project: Project, table: str) -> dict:
+    rows = get_spark().sql(f"SHOW TBLPROPERTIES {project.lakehouse.table(table)}").collect()
+    return {row["key"]: row["value"] for row in rows}
 
 
 def chapter(project: Project) -> dict:
@@ -148,6 +160,19 @@ def test_silver_built_again_is_the_replayed_one_in_balance(told):
 def test_maintenance_changes_no_row(told):
     for what in ("silver", "quarantine", "log"):
         assert told["maintained"][what] == told["built again"][what]
+
+
+def test_each_table_says_how_long_removed_files_are_kept_so_that_no_platform_removes_them(told):
+    assert told["kept"] == {
+        "bronze.readings": "interval 3650 days",
+        "silver.readings": "interval 3650 days",
+        "quarantine.lines": "interval 168 hours",
+    }
+
+
+def test_a_run_after_maintenance_finds_nothing_new(told):
+    assert told["after maintenance"]["silver"] == told["maintained"]["silver"]
+    assert told["after maintenance"]["log"] == told["maintained"]["log"]
 
 
 def test_sizes_are_told_the_largest_first(told):

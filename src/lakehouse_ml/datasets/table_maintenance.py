@@ -4,12 +4,20 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from lakehouse_ml.datasets.delta_table import PROPERTIES
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
+
+# Platforms clean tables by themselves, too: unless a table says otherwise, of what was removed a week ago.
+FILES_KEPT = "delta.deletedFileRetentionDuration"
+LOG_KEPT = "delta.logRetentionDuration"
+FOR_EVER = PROPERTIES[LOG_KEPT]
 
 
 class TableMaintenance(AbstractDataset[dict[str, int | None], dict[str, dict[str, int]]]):
     """Saving compacts tables and removes files that no kept version needs; loading tells the tables' sizes.
+
+    Each table bears how long removed files are kept, so that nothing else removes them earlier.
 
     Args:
         catalog: The environment's catalog.
@@ -32,10 +40,19 @@ class TableMaintenance(AbstractDataset[dict[str, int | None], dict[str, dict[str
         """
         spark = get_spark()
         for table, hours in data.items():
+            self._keep_files(table, FOR_EVER if hours is None else f"interval {hours} hours")
             spark.sql(f"OPTIMIZE {self.lakehouse.table(table)}")
             if hours is not None:
                 spark.sql(f"VACUUM {self.lakehouse.table(table)} RETAIN {hours} HOURS")
         self._tables = tuple(data)
+
+    def _keep_files(self, table: str, kept: str) -> None:
+        spark, name = get_spark(), self.lakehouse.table(table)
+        stored = {row["key"]: row["value"] for row in spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
+        if stored.get(FILES_KEPT) != kept:
+            # Together: Delta compares the two as they are given, and takes 30 days for what is not.
+            both = f"'{FILES_KEPT}' = '{kept}', '{LOG_KEPT}' = '{PROPERTIES[LOG_KEPT]}'"
+            spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({both})")
 
     def load(self) -> dict[str, dict[str, int]]:
         """``files`` and ``size_bytes`` by table, of those that were saved."""
