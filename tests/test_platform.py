@@ -30,7 +30,7 @@ DIFFERENCES = {
     "sqlite:///data/mlflow/{env}.db": "databricks",
     "sqlite:///data/mlflow/registry.db": "databricks-uc",
     "data/mlflow/artifacts/{env}": None,
-    "{env}": "/Shared/lakehouse_ml/{env}",
+    "{env}": "/Shared/lakehouse_ml_{env}",
     "binaryFile": "cloudFiles",
 }
 AUTO_LOADER = {

@@ -272,8 +272,8 @@ def test_shared_targets_have_a_folder_of_their_own_and_run_as_service_principals
     resources = deployed(cloud, target)
     ran_as = {name: job["run_as"]["service_principal_name"] for name, job in resources["jobs"].items()}
     assert ran_as["promote"] == GIVEN["promote_principal"] != ran_as["retrain"] != ran_as["daily"]
-    assert resources["registered_models"]["late_arrival"]["owner"] == GIVEN["promote_principal"]
-    assert "aliases" not in resources["registered_models"]["late_arrival"]
+    # Promotion makes the model, and so owns it.
+    assert "registered_models" not in resources
 
 
 @ON_BOTH
@@ -315,11 +315,6 @@ def test_what_the_code_names_has_that_name_where_it_is_deployed(
     assert "name_prefix" not in root["targets"][target]["presets"]
     experiment = resources["experiments"]["training"]["name"]
     assert experiment == loader["mlflow"]["tracking"]["experiment"]["name"]
-    (model,) = resources["registered_models"].values()
-    registry = loader["catalog"]["model_registry"]
-    assert (
-        f"{model['catalog_name']}.ml.{model['name']}" == f"{registry['catalog']}.ml.{registry['model_name']}"
-    )
     assert {name: schema["name"] for name, schema in resources["schemas"].items()} == {
         name: name for name in resources["schemas"]
     }
@@ -400,9 +395,9 @@ def test_permissions_of_a_target_would_open_the_secret_scope_and_are_found() -> 
 
 
 @EVERYWHERE
-def test_what_holds_data_or_models_is_never_taken_away(cloud: str, target: str) -> None:
+def test_what_holds_data_is_never_taken_away(cloud: str, target: str) -> None:
     resources = deployed(cloud, target)
-    for kind in ("schemas", "volumes", "registered_models"):
+    for kind in ("schemas", "volumes"):
         assert all(one["lifecycle"] == {"prevent_destroy": True} for one in resources[kind].values())
 
 

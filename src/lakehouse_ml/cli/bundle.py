@@ -73,7 +73,6 @@ def read_project(project_path: Path) -> Project:
         pipelines=dict(pipelines),
         is_persisted=is_persisted_in(loader),
         writes=writes_in(loader),
-        model=loader["globals"]["model_name"],
         pins=(project_path / "requirements/job.txt").read_text(),
     )
 

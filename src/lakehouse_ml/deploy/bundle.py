@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from lakehouse_ml.deploy.grants import bundle_access, principal_variable
+from lakehouse_ml.deploy.grants import bundle_access
 from lakehouse_ml.deploy.graph import IsPersisted, Pipelines, Writes, check_graph
 from lakehouse_ml.deploy.jobs import job_resource
 from lakehouse_ml.deploy.objects import ALERT, EXPERIMENT, Resources, catalog_objects, other_objects
@@ -32,7 +32,6 @@ class Project:
         pipelines: The registered ones.
         is_persisted: Whether a dataset outlives its process.
         writes: Tables that saving a dataset changes.
-        model: Name of the registered model.
         pins: ``requirements/job.txt``.
     """
 
@@ -41,7 +40,6 @@ class Project:
     pipelines: Pipelines
     is_persisted: IsPersisted
     writes: Writes
-    model: str
     pins: str
 
 
@@ -84,7 +82,7 @@ def _resources(project: Project) -> dict[str, dict[str, Resources]]:
     }
     return {
         **jobs,
-        "catalog": catalog_objects(values, schemas, project.model),
+        "catalog": catalog_objects(values, schemas),
         "operations": other_objects(values),
     }
 
@@ -148,13 +146,10 @@ def _target_resources(project: Project, cloud: Cloud, target: str) -> dict[str, 
     jobs = {job: {**_name(values, own, target, job), **_present(given["jobs"][job])} for job in values.jobs}
     volumes = {name.replace(".", "_"): given["volumes"][name] for name in values.volumes}
     daily = _present({"run_as": given["jobs"]["daily"]["run_as"]})
-    owner = {"owner": principal_variable("promote")} if "run_as" in jobs["promote"] else {}
     return {
         "jobs": jobs,
         "schemas": given["schemas"],
         "volumes": volumes,
-        # Only its owner moves aliases.
-        "registered_models": {project.model: owner},
         "experiments": {EXPERIMENT: given["experiment"]},
         "secret_scopes": {values.name: {**given["secret_scope"], **cloud.secret_backend}},
         # The preset does not reach alerts.

@@ -1,4 +1,7 @@
-"""What the jobs need to find: schemas, volumes, the registered model, the experiment, the secret scope, an alert."""
+"""What the jobs need to find: schemas, volumes, the experiment, the secret scope, an alert.
+
+The registered model is not among them: whoever makes it owns it, only an owner moves aliases, and that is promotion.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,26 +12,17 @@ CATALOG = "${bundle.target}"
 STORAGE = "${var.storage_root}"
 EXPERIMENT, ALERT = "training", "no_run"
 
-# What holds data or models is never taken away by a deployment.
+# What holds data is never taken away by a deployment, nor are models, which lie in a schema.
 KEPT = {"lifecycle": {"prevent_destroy": True}}
 
 Resources = dict[str, dict[str, Any]]
 
 
-def catalog_objects(values: Values, schemas: Iterable[str], model: str) -> dict[str, Resources]:
-    """Schemas, volumes and the registered model; its aliases are promotion's.
-
-    Args:
-        values: See there.
-        schemas: Names.
-        model: Name of the registered model.
-    """
-    in_schema = values.registered_model_schema
-    registered = {"catalog_name": CATALOG, "schema_name": _schema(in_schema), "name": model, **KEPT}
+def catalog_objects(values: Values, schemas: Iterable[str]) -> dict[str, Resources]:
+    """Schemas, by their names, and volumes."""
     return {
         "schemas": {name: _schema_resource(name) for name in sorted(schemas)},
         "volumes": {name.replace(".", "_"): _volume(values, name) for name in values.volumes},
-        "registered_models": {model: registered},
     }
 
 

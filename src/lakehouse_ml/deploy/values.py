@@ -169,7 +169,6 @@ class Values(_Frozen):
         task: Limits of every task.
         jobs: By name.
         volumes: By ``<schema>.<volume>``.
-        registered_model_schema: Schema of the registered model.
         experiment: Workspace path of the MLflow experiment.
         no_run_alert: Tells that no run came.
     """
@@ -187,7 +186,6 @@ class Values(_Frozen):
     task: Limits
     jobs: Mapping[str, PipelineJob | CommandJob]
     volumes: Mapping[str, Volume]
-    registered_model_schema: str
     experiment: str
     no_run_alert: NoRunAlert
 

@@ -16,7 +16,6 @@ TYPES: Mapping[str, Any] = {
     "jobs": jobs.JobSettings,
     "schemas": catalog.SchemaInfo,
     "volumes": catalog.VolumeInfo,
-    "registered_models": catalog.RegisteredModelInfo,
     "experiments": ml.Experiment,
     "secret_scopes": workspace.SecretScope,
     "alerts": sql.AlertV2,
