@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.project import pipelines
@@ -15,6 +16,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse_ml import pipeline_registry
+from lakehouse_ml.__main__ import main
 from lakehouse_ml.cli import cli
 from lakehouse_ml.datasets import DeltaTable
 from lakehouse_ml.hooks.session import take_lock
@@ -43,6 +45,7 @@ class Refreshed:
         self.tables: list[str] = []
         self.marks: list[tuple[str, int]] = []
         self.another_run = ""
+        self.replayed = False
 
     @property
     def progress(self) -> DeltaTable:
@@ -64,7 +67,13 @@ class Refreshed:
         command = [sys.executable, "-c", ANOTHER_RUN, str(self.catalog)]
         self.another_run = subprocess.run(command, capture_output=True, text=True, check=False).stderr
         look = Pipeline([Node(self.look, None, "looked", name="look", tags="ingestion")])
-        return {**REGISTERED(), "ingestion": look, "feature_engineering": Pipeline([])}
+        replay = Pipeline([Node(self.replay, None, "taken_back", name="replay")])
+        others = {"feature_engineering": Pipeline([]), "replay_quarantine": replay}
+        return {**REGISTERED(), "ingestion": look, **others}
+
+    def replay(self) -> bool:
+        self.replayed = True
+        return True
 
     def look(self) -> bool:
         found = self.catalog.glob("*/*/_delta_log")
@@ -110,6 +119,37 @@ def test_the_run_finds_the_layer_forgotten_and_no_other_run_came_between(
     assert refreshed.marks == marks
     assert "RunLockedError: Another run is at work in environment test" in refreshed.another_run
     take_lock(refreshed.catalog).release()
+
+
+@pytest.mark.parametrize(
+    ("what", "tables", "marks"),
+    [
+        ("silver", ["bronze/weather", "ops/progress"], []),
+        ("gold", [name for name in TABLES if name != "gold/features"], MARKS[:1]),
+        ("gold:2013-01-05", TABLES, sorted(MARKS[:2])),
+        # It is a run of its own, with its events.
+        ("replay_quarantine", sorted([*TABLES, "ops/event_log"]), sorted(MARKS)),
+        ("", TABLES, sorted(MARKS)),
+    ],
+)
+def test_a_job_may_begin_with_what_a_person_asked_for(
+    refreshed: Refreshed, what: str, tables: list[str], marks: list[tuple[str, int]]
+) -> None:
+    conf = str(refreshed.project / "conf")
+    main([f"--mend={what}", "--conf-source", conf, "--env", "test", "--pipelines", "ingestion"])
+    assert refreshed.tables == tables
+    assert refreshed.marks == marks
+    assert refreshed.replayed == (what == "replay_quarantine")
+
+
+@pytest.mark.parametrize("what", ["bronze", "silver:2013-01-05", "gold:tomorrow", "replay"])
+def test_what_no_job_can_mend_is_refused_and_nothing_runs(refreshed: Refreshed, what: str) -> None:
+    conf = str(refreshed.project / "conf")
+    with pytest.raises(
+        click.ClickException, match=r"mend: must be replay_quarantine|does not match the formats"
+    ):
+        main([f"--mend={what}", "--conf-source", conf, "--env", "test", "--pipelines", "ingestion"])
+    assert refreshed.tables == []
 
 
 def test_silver_is_built_again_whole() -> None:

@@ -1,7 +1,7 @@
 """Entry of the installed package, which a job's tasks run.
 
 ``lakehouse-ml`` takes the options of ``kedro run``; ``lakehouse-ml approve`` and ``lakehouse-ml rollback`` those of the
-project's commands, since on the platform only a job's principal may do what they do.
+project's commands, since on the platform only a job's principal may do what they do. So a run takes ``--mend``, too.
 """
 
 import os
@@ -18,6 +18,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 from kedro.framework.project import configure_project
 
 from lakehouse_ml.cli import cli
+from lakehouse_ml.cli.layers import mend
 from lakehouse_ml.cli.running import run
 from lakehouse_ml.conf_source import check_conf_source
 from lakehouse_ml.platform import PLATFORM_VARIABLE
@@ -35,22 +36,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Args:
         arguments: Options of ``kedro run``, or one of the commands with its own, and ``--platform``, since a job
-            cannot set an environment variable; None: those of the command line.
+            cannot set an environment variable; ``--mend``, if it says anything, names what is done before the run, see
+            :func:`lakehouse_ml.cli.layers.mend`. None: those of the command line.
 
     Raises:
         ConfSourceError: The configuration's path is relative, or it lacks the environment.
         click.ClickException: An option that does not exist, a value of another form, or a command's refusal.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    own, others = _parser("--platform").parse_known_args(given)
+    own, others = _parser("--platform", "--mend").parse_known_args(given)
     if own.platform is not None:
         os.environ[PLATFORM_VARIABLE] = own.platform
+    # As given: Kedro makes a relative path absolute before it shows it.
+    options, _ = _parser("--conf-source", "--env").parse_known_args(given)
+    env = options.env or os.environ.get("KEDRO_ENV")
     if "--help" not in given:
-        # As given: Kedro makes a relative path absolute before it shows it.
-        options, _ = _parser("--conf-source", "--env").parse_known_args(given)
-        check_conf_source(options.conf_source, options.env or os.environ.get("KEDRO_ENV"))
+        check_conf_source(options.conf_source, env)
     quiet()
     configure_project(Path(__file__).parent.name)
+    if own.mend:
+        mend(own.mend, str(env), options.conf_source)
     name, command, rest = _command(others)
     # Kedro asks whether the interpreter is interactive, and exits if not: a job's host is now one, now the other.
     command.main(args=rest, prog_name=name, standalone_mode=False)

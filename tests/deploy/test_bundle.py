@@ -25,7 +25,7 @@ from lakehouse_ml.deploy.bundle import Files, Project, bundle_files, write_bundl
 from lakehouse_ml.deploy.effective import effective
 from lakehouse_ml.deploy.resolve import resolve
 from lakehouse_ml.deploy.roles import Row
-from lakehouse_ml.deploy.values import BundleError, CommandJob, Values
+from lakehouse_ml.deploy.values import BundleError, CommandJob, PipelineJob, Values
 from lakehouse_ml.deploy.whole import TYPES, check_whole, differences
 from lakehouse_ml.pipeline_registry import STAGES
 from lakehouse_ml.settings import CONFIG_LOADER_ARGS
@@ -177,10 +177,12 @@ def test_every_task_gets_its_own_configuration_and_the_parameters_of_the_job(clo
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     jobs = deployed(cloud, target)["jobs"]
     for job in (jobs[name] for name in project().values.pipeline_jobs):
-        assert [parameter["name"] for parameter in job["parameters"]] == ["as_of", "run_id", "job_run_id"]
+        names = [parameter["name"] for parameter in job["parameters"]]
+        assert names[:3] == ["as_of", "run_id", "job_run_id"]
         for wheel in (task["python_wheel_task"] for task in job["tasks"] if "python_wheel_task" in task):
             assert wheel["entry_point"] in scripts
-            options = dict(zip(wheel["parameters"][::2], wheel["parameters"][1::2], strict=True))
+            given = [part for part in wheel["parameters"] if not part.startswith("--mend=")]
+            options = dict(zip(given[::2], given[1::2], strict=True))
             assert (options["--env"], options["--platform"]) == (target, "databricks")
             assert options["--conf-source"].startswith("/Workspace/")
             params = dict(pair.split("=") for pair in options["--params"].split(","))
@@ -190,6 +192,29 @@ def test_every_task_gets_its_own_configuration_and_the_parameters_of_the_job(clo
     started = monitoring["python_wheel_task"]["parameters"][-1]
     assert started.endswith(",retrain_job_id=${resources.jobs.retrain.id}")
     assert jobs["daily"]["parameters"][1]["default"] == "{{job.run_id}}"
+
+
+@EVERYWHERE
+def test_only_the_job_that_writes_the_layers_mends_them_and_only_when_asked(cloud: str, target: str) -> None:
+    jobs = deployed(cloud, target)["jobs"]
+    mending = {
+        (name, task["task_key"], argument)
+        for name, job in jobs.items()
+        for task in job["tasks"]
+        for argument in task.get("python_wheel_task", {}).get("parameters", [])
+        if "mend" in argument
+    }
+    assert mending == {("daily", "ingestion", "--mend={{job.parameters.mend}}")}
+    assert {p["name"]: p["default"] for p in jobs["daily"]["parameters"]}["mend"] == ""
+
+
+@pytest.mark.parametrize("wrong", [{"mends": "training"}, {"parameters": {"run_id": ""}}])
+def test_a_job_mends_what_it_writes_by_a_parameter_of_its_own(wrong: dict[str, Any]) -> None:
+    daily = project().values.jobs["daily"].model_dump()
+    with pytest.raises(
+        ValidationError, match="mends: must be one of the job's pipelines, and mend one of its"
+    ):
+        PipelineJob(**{**daily, **wrong})
 
 
 @EVERYWHERE

@@ -1,9 +1,10 @@
-"""``kedro refresh``: a layer built again."""
+"""``kedro refresh``: a layer built again; and the same as a job's first step."""
 
 from datetime import datetime
 
 import click
 from kedro.framework.cli.utils import env_option
+from kedro.framework.context import KedroContext
 from kedro.framework.startup import ProjectMetadata
 
 from lakehouse_ml.cli.landing import INSTANT, utc
@@ -11,6 +12,8 @@ from lakehouse_ml.cli.opened import locked, opened
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.refresh import LAYERS, forget
 from lakehouse_ml.flights import CONTRACTS
+
+REPLAY = "replay_quarantine"
 
 
 @click.command()
@@ -32,7 +35,35 @@ def refresh(metadata: ProjectMetadata, env: str | None, layer: str, since: datet
     if since is not None and layer != "gold":
         raise click.ClickException("--from goes with --layer gold: silver is built again from all of bronze")
     with opened(metadata.project_path, env) as (session, context), locked(context):
-        values = context.config_loader["globals"]
-        lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
-        forget(lakehouse, layer, tuple(CONTRACTS), utc(since))
+        _forget(context, layer, since)
         session.run(pipeline_names=["ingestion", "feature_engineering"])
+
+
+def mend(what: str, env: str, conf_source: str) -> None:
+    """Do what a person asked a run to begin with; its own stages build the rest again.
+
+    Only the job that writes a layer may mend it: on a platform no lock keeps two jobs apart.
+
+    Args:
+        what: ``replay_quarantine``; or the layer that is forgotten, ``gold`` also from a time on: ``gold:2013-10-01``.
+        env: Name of the environment.
+        conf_source: Folder or archive of the configuration.
+
+    Raises:
+        click.ClickException: It is none of these.
+    """
+    layer, _, since = what.partition(":")
+    if what != REPLAY and (layer not in LAYERS or (since and layer != "gold")):
+        raise click.ClickException(f"mend: must be {REPLAY}, silver, gold or gold:<time>, is {what!r}")
+    moment = INSTANT.convert(since, None, None) if since else None
+    with opened(None, env, conf_source) as (session, context), locked(context):
+        if what == REPLAY:
+            session.run(pipeline_names=[REPLAY])
+        else:
+            _forget(context, layer, moment)
+
+
+def _forget(context: KedroContext, layer: str, since: datetime | None) -> None:
+    values = context.config_loader["globals"]
+    lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
+    forget(lakehouse, layer, tuple(CONTRACTS), utc(since))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehouse_ml.deploy.graph import Pipelines, dependencies
-from lakehouse_ml.deploy.values import CommandJob, PipelineJob, Values, reference
+from lakehouse_ml.deploy.values import MEND, CommandJob, PipelineJob, Values, reference
 
 # Paths start where the file of the resource lies: deploy/<cloud>/resources.
 WHEEL = "../../../dist/*.whl"
@@ -87,10 +87,11 @@ def _pipeline_task(values: Values, job: PipelineJob, task: str, pipelines: Pipel
     given = _given(values)
     if task in job.starts:
         given[f"{job.starts[task]}_job_id"] = _number(job.starts[task])
+    mend = [f"--{MEND}={_parameter(MEND)}"] if task == job.mends else []
     return {
         "task_key": task,
         **_depends_on(pipelines, job, task),
-        **_wheel_task(values, [*_where(values), "--pipelines", task, "--params", _params(given)]),
+        **_wheel_task(values, [*_where(values), *mend, "--pipelines", task, "--params", _params(given)]),
         **({} if job.max_retries is None else {"max_retries": job.max_retries}),
     }
 

@@ -71,6 +71,10 @@ class Arrivals(_Frozen):
     wait_after_last_change_seconds: int = Field(ge=60)
 
 
+# Parameter of the job that may mend what it writes.
+MEND = "mend"
+
+
 class Job(_Frozen):
     """What every job says.
 
@@ -91,6 +95,7 @@ class PipelineJob(Job):
     Attributes:
         pipelines: Registered pipelines, which become its tasks.
         then: Job that its last task runs.
+        mends: Pipeline whose task first does what the parameter ``mend`` asks for, see ``cli.layers.mend``.
         starts: Job by the pipeline that starts it through the jobs API; its number is given as ``<job>_job_id``.
         arrivals: Starts it when files arrive.
         cron: Starts it by the clock (Quartz, UTC).
@@ -99,6 +104,7 @@ class PipelineJob(Job):
 
     pipelines: tuple[str, ...] = Field(min_length=1)
     then: str | None = None
+    mends: str | None = None
     starts: Mapping[str, str] = {}
     arrivals: Arrivals | None = None
     cron: str | None = None
@@ -108,6 +114,8 @@ class PipelineJob(Job):
     def _has_one_start(self) -> "PipelineJob":
         if self.arrivals is not None and self.cron is not None:
             raise ValueError("a job starts by arrivals or by cron: the platform takes one of them")
+        if self.mends is not None and (self.mends not in self.pipelines or MEND not in self.parameters):
+            raise ValueError(f"mends: must be one of the job's pipelines, and {MEND} one of its parameters")
         return self
 
 
