@@ -152,6 +152,17 @@ def test_what_no_job_can_mend_is_refused_and_nothing_runs(refreshed: Refreshed, 
     assert refreshed.tables == []
 
 
+@pytest.mark.parametrize("arguments", [("approve", "--mend=gold", "--version=1"), ("--help", "--mend=gold")])
+def test_only_a_run_mends(refreshed: Refreshed, arguments: tuple[str, ...]) -> None:
+    conf = ("--conf-source", str(refreshed.project / "conf"), "--env", "test")
+    if "--help" in arguments:
+        main([*arguments, *conf])
+    else:
+        with pytest.raises(click.NoSuchOption, match="--mend"):
+            main([*arguments, *conf])
+    assert (refreshed.catalog / "gold/features/_delta_log").exists()
+
+
 def test_silver_is_built_again_whole() -> None:
     told = CliRunner().invoke(
         cli, ["refresh", "--layer=silver", "--from=2013-01-05"], obj=bootstrap_project(ROOT)

@@ -78,7 +78,9 @@ def test_a_failure_is_told_although_what_ends_beside_it_has_followers() -> None:
         ]
         with pytest.raises(ValueError, match="broken"):
             SideBySideRunner(max_workers=2).run(Pipeline(nodes), DataCatalog({"number": MemoryDataset(1)}))
-    assert len(begun) <= 50 * 4
+    # A failure and what goes well beside it begin together; followers may, until the failure is there.
+    assert {*begun} <= {"fails", "ends", "follower"}
+    assert begun.count("fails") == begun.count("ends") == 50
 
 
 def test_what_goes_well_is_all_done() -> None:

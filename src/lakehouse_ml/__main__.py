@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.ClickException: An option that does not exist, a value of another form, or a command's refusal.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    own, others = _parser("--platform", "--mend").parse_known_args(given)
+    own, others = _parser("--platform").parse_known_args(given)
     if own.platform is not None:
         os.environ[PLATFORM_VARIABLE] = own.platform
     # As given: Kedro makes a relative path absolute before it shows it.
@@ -54,9 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_conf_source(options.conf_source, env)
     quiet()
     configure_project(Path(__file__).parent.name)
-    if own.mend:
-        mend(own.mend, str(env), options.conf_source)
     name, command, rest = _command(others)
+    if command is run:
+        asked, rest = _parser("--mend").parse_known_args(rest)
+        # Empty where a job's parameter was not given.
+        if (asked.mend or "").strip() and "--help" not in given:
+            mend(asked.mend.strip(), str(env), options.conf_source)
     # Kedro asks whether the interpreter is interactive, and exits if not: a job's host is now one, now the other.
     command.main(args=rest, prog_name=name, standalone_mode=False)
 

@@ -11,24 +11,20 @@ from kedro.runner import ThreadRunner
 class _Pool(ThreadPoolExecutor):
     """Threads that begin nothing more once something has gone wrong."""
 
-    _has_failed = False
+    _failure: BaseException | None = None
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As of any pool; after a failure, what is never done: whoever waits hears of the failure first."""
-        try:
-            return super().submit(self._or_end, work, *args, **kwargs)
-        except RuntimeError:
-            if not self._has_failed:
-                raise
-            return Future()
+        """As of any pool; what has not begun at the first failure never does, and ends with that failure."""
+        return super().submit(self._unless_failed, work, *args, **kwargs)
 
-    def _or_end(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _unless_failed(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._failure is not None:
+            raise self._failure
         try:
             return work(*args, **kwargs)
-        except BaseException:
-            # In the thread that fails: before the main one hears of it, this one would take what waits.
-            self._has_failed = True
-            self.shutdown(wait=False, cancel_futures=True)
+        except BaseException as error:
+            # In the thread that fails: before the main one hears of it, this one takes what waits.
+            self._failure = self._failure or error
             raise
 
     def __exit__(

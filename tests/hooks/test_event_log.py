@@ -5,10 +5,12 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Node, Pipeline
@@ -24,7 +26,7 @@ from ledger_builders import entry
 SESSION = "2026-01-05T06.00.13.000Z"
 AS_OF = datetime(2013, 1, 5, tzinfo=UTC)
 # Once a node has failed, none begins beside it.
-MARKS = threading.Event()
+MARKS, FAILS = threading.Event(), threading.Event()
 RESTRICTED, SECRET = "N14228", "https://hooks.example.org/T0/B0/planted"  # pragma: allowlist secret
 
 
@@ -47,6 +49,7 @@ def refuse(numbers):
 
 def refuse_beside(numbers):
     MARKS.wait(60)
+    FAILS.set()
     owner_of({}, "numbers")
 
 
@@ -71,6 +74,7 @@ def work_on(numbers):
 
 
 def go_on(numbers):
+    FAILS.wait(60)
     time.sleep(1.5)
     return len(numbers)
 
@@ -87,12 +91,18 @@ def follow(run, numbers):
 
 
 def play(
-    hooks: EventLogHooks, catalog: DataCatalog, *nodes: Node, runner: AbstractRunner | None = None
+    hooks: EventLogHooks,
+    catalog: DataCatalog,
+    *nodes: Node,
+    runner: AbstractRunner | None = None,
+    plugins: Sequence[object] = (),
 ) -> None:
     """Nodes run with their hooks as a session does."""
     MARKS.clear()
+    FAILS.clear()
     pipeline, manager = Pipeline(nodes), _create_hook_manager()
-    manager.register(hooks)
+    for each in (hooks, *plugins):
+        manager.register(each)
     run = {
         "run_params": {"env": "test", "pipeline_names": ["daily"], "run_id": SESSION},
         "pipeline": pipeline,
@@ -114,10 +124,16 @@ class Stage:
         self.project = project
         self.hooks = EventLogHooks()
 
-    def run(self, *nodes: Node, runner: AbstractRunner | None = None, **params: str) -> None:
+    def run(
+        self,
+        *nodes: Node,
+        runner: AbstractRunner | None = None,
+        plugins: Sequence[object] = (),
+        **params: str,
+    ) -> None:
         catalog = self.project.catalog(params=params)
         catalog["numbers"], catalog["full"] = MemoryDataset([1, 2]), Full()
-        play(self.hooks, catalog, *nodes, runner=runner)
+        play(self.hooks, catalog, *nodes, runner=runner, plugins=plugins)
 
     def events(self) -> list[dict]:
         rows = self.project.table("ops.event_log").orderBy("timestamp", "sequence").collect()
@@ -204,8 +220,23 @@ def test_a_node_that_failed_ended_before_those_that_it_was_waited_for_with(stage
     slow = Node(go_on, "numbers", "counted", name="go_on", tags="second")
     with pytest.raises(ValueError, match="nobody answers"):
         stage.run(MARK, REFUSE_BESIDE, slow, runner=SideBySideRunner(max_workers=3))
-    seconds = {event["message"]: event["details"].get("duration_s") for event in stage.events()}
-    assert seconds["go_on finished"] > 1.5 > seconds["verify failed"]
+    ended = {event["message"]: event["timestamp"] for event in stage.events()}
+    assert ended["go_on finished"] - ended["verify failed"] > timedelta(seconds=1)
+
+
+class Refusing:
+    """Another plugin, which is asked before the project's hooks."""
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self):
+        raise RuntimeError("not today")
+
+
+def test_a_node_that_another_plugin_stops_before_it_begins_has_failed(stage):
+    node = Node(lambda: 1, None, "verdict", name="verify", tags="second")
+    with pytest.raises(RuntimeError, match="not today"):
+        stage.run(node, plugins=[Refusing()])
+    assert {event["message"] for event in stage.events()} == {"verify failed", "run failed"}
 
 
 @pytest.mark.parametrize("runner", [SequentialRunner, SideBySideRunner])

@@ -102,9 +102,17 @@ def test_a_second_carrier_that_nobody_knows_is_an_alert_of_its_own() -> None:
     before, day = (day_of(YESTERDAY - timedelta(days=back), seed=back) for back in (1, 0))
     new = [frame.assign(carrier=["U2"] * 9 + frame["carrier"].tolist()[9:]) for frame in (before, day)]
     renamed = new[1].assign(carrier=new[1]["carrier"].replace("DL", "dl"))
-    first, same, other = (found(*days)[0] for days in (new[:1], new, [new[0], renamed]))
-    assert first.alert_id == same.alert_id != other.alert_id
-    assert (same.evidence, other.evidence) == ("carrier U2", "carrier U2, carrier dl")
+    (first,), (same,), (still, other) = (found(*days) for days in (new[:1], new, [new[0], renamed]))
+    assert first.alert_id == same.alert_id == still.alert_id != other.alert_id
+    assert (still.evidence, other.evidence) == ("carrier U2", "carrier dl")
+    assert "dl" in other.reason
+
+
+def test_codes_that_change_all_at_once_are_one_alert() -> None:
+    day = day_of(YESTERDAY)
+    names = [f"new {place % 10}" for place in range(len(day))]
+    (alert,) = found(day.assign(carrier=names))
+    assert alert.evidence == "the newest days"
 
 
 def test_unseen_values_that_break_the_limit_together_are_one_alert_whatever_they_are() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+from lakehouse_ml.serving import request_log
 from lakehouse_ml.serving.request_log import RequestLog
 from registry_builders import make_stores, promote, saved_model
 from serving_builders import USE_CASE, answering, row
@@ -48,16 +49,26 @@ def test_what_a_killed_server_left_keeps_no_server_from_starting_and_lands_when_
 ) -> None:
     stores = make_stores(mlflow_template, tmp_path)
     promote(stores, saved_model(stores, "first"))
-    left = tmp_path / "landing/requests/.2026-03-01T12-killed-0.jsonl"
+    left, other = (
+        tmp_path / f"landing/requests/.2026-03-01T12-{name}-0.jsonl" for name in ("killed", "other")
+    )
     left.parent.mkdir(parents=True)
-    left.write_text('{"n": 1}\n')
+    for file in (left, other):
+        file.write_text('{"n": 1}\n')
+
+    def land(path: Path) -> None:
+        if path == left:
+            raise OSError(28, "No space left on device")
+        request_log._land(path)
+
     with monkeypatch.context() as full:
-        full.setattr("lakehouse_ml.serving.request_log._land", refused)
+        full.setattr(request_log, "_take_over", lambda path: land(path) is None)
         with answering(USE_CASE, stores.registry, tmp_path / "landing") as url:
             assert "No space left" in str(requests.get(f"{url}/ping", timeout=20).json()["faults"])
+            assert [file.name for file in left.parent.glob("*.gz")] == ["2026-03-01T12-other-0.jsonl.gz"]
             full.undo()
             until(lambda: requests.get(f"{url}/ping", timeout=20).json()["faults"] == [])
-    assert [file.name for file in left.parent.glob("*.gz")] == ["2026-03-01T12-killed-0.jsonl.gz"]
+    assert len([*left.parent.glob("*.gz")]) == 2
 
 
 def test_an_error_that_nobody_foresaw_is_told_in_the_same_form(

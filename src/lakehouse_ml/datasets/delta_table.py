@@ -31,6 +31,8 @@ PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     # Models and predictions name versions, and a layer that is built again reads its input from the first one.
     "delta.logRetentionDuration": "interval 3650 days",
+    # Platforms clean tables by themselves, too: where nothing is said, of what was removed a week ago.
+    "delta.deletedFileRetentionDuration": "interval 3650 days",
 }
 
 

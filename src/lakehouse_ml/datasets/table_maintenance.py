@@ -8,10 +8,9 @@ from lakehouse_ml.datasets.delta_table import PROPERTIES
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
 
-# Platforms clean tables by themselves, too: unless a table says otherwise, of what was removed a week ago.
 FILES_KEPT = "delta.deletedFileRetentionDuration"
 LOG_KEPT = "delta.logRetentionDuration"
-FOR_EVER = PROPERTIES[LOG_KEPT]
+FOR_EVER = PROPERTIES[FILES_KEPT]
 
 
 class TableMaintenance(AbstractDataset[dict[str, int | None], dict[str, dict[str, int]]]):

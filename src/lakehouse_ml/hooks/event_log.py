@@ -134,7 +134,8 @@ class EventLogHooks:
             return
         # Kedro tells of a node that fails in its function; one that yields works on while what it yields is saved.
         failed = _node_of(error)
-        if failed is not None and self._nodes[failed.short_name].outcome != FAILED:
+        known = self._nodes.get(failed.short_name) if failed is not None else None
+        if failed is not None and (known is None or known.outcome != FAILED):
             self._touch(failed, FAILED)
         self._close(FAILED)
         with _as_far_as_there_is_spark("failure"):

@@ -74,9 +74,21 @@ class RequestLog:
         folder.mkdir(parents=True, exist_ok=True)
 
     def recover(self) -> list[str]:
-        """Land what killed servers left; the names of these files."""
+        """Land what killed servers left; the names of these files.
+
+        Raises:
+            OSError: One of them cannot be landed, and all others are; it is tried again by a later call.
+        """
+        names, fault = [], None
         with self._turn:
-            return [_landed_name(path) for path in sorted(self._folder.glob(_PATTERN)) if _take_over(path)]
+            for path in sorted(self._folder.glob(_PATTERN)):
+                try:
+                    names += [_landed_name(path)] if _take_over(path) else []
+                except OSError as error:
+                    fault = error
+        if fault is not None:
+            raise fault
+        return names
 
     def append(self, records: Sequence[str]) -> None:
         """Write records; when this returns, no end of this process loses them.

@@ -72,9 +72,9 @@ class ScoringService:
 
     def _land(self) -> None:
         try:
+            self._log.land_due()
             for name in self._log.recover():
                 logger.warning("Landed %s, which a killed server had left open", name)
-            self._log.land_due()
             self._land_fault = ""
         except Exception as error:
             if not isinstance(error, OSError):

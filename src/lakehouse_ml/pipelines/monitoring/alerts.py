@@ -188,9 +188,9 @@ def data_alerts(
     now = naive(run.as_of)
     recent = files[pd.to_datetime(files["day"]) >= now - pd.Timedelta(days=params.days)]
     owner = owner_of(owners, "data")
-    own = recent[recent["source"].isin(sources)]
+    is_own = recent["source"].isin(sources)
     # No model learns from what the platform lands beside the use case's sources: it must hold none back.
-    others = recent.drop(index=own.index)
+    own, others = recent[is_own], recent[~is_own]
     return [
         *_late(files, now, params, owner),
         *_rejected(own, params, owner, "data"),

@@ -26,6 +26,9 @@ from lakehouse_ml.pipelines.monitoring.windows import WindowParams, newest_days
 Training = Mapping[str, Mapping[str, Any]]
 Families = Mapping[str, Sequence[str]]
 
+# More unknown codes of a feature on one day are one finding.
+MOST_VALUES = 5
+
 
 class InvariantParams(Params):
     """What a day must keep.
@@ -171,7 +174,7 @@ def invariant_alerts(
     families: Families,
     owners: Owners,
 ) -> list[Finding]:
-    """One finding per rule and feature family, with the features and the days in words.
+    """One finding per rule and feature family, of unknown codes one for each, with the features and the days in words.
 
     Args:
         features: Output of :func:`feature_breaches`.
@@ -181,13 +184,28 @@ def invariant_alerts(
         owners: Who answers.
     """
     family_of = {name: family for family, names in families.items() for name in names}
-    groups: dict[tuple[str, str], list[Breach]] = {}
+    groups: dict[tuple[str, str, str], list[Breach]] = {}
     for breach in (*_together(features, families, params), *scores):
-        groups.setdefault((breach.rule, family_of.get(breach.feature, breach.feature)), []).append(breach)
+        family = family_of.get(breach.feature, breach.feature)
+        for evidence in _evidence(breach):
+            groups.setdefault((breach.rule, family, evidence), []).append(breach)
     return [
-        _finding(rule, family, sorted(group, key=lambda breach: (breach.day, breach.feature)), owners)
-        for (rule, family), group in sorted(groups.items())
+        _finding(
+            rule, family, evidence, sorted(group, key=lambda breach: (breach.day, breach.feature)), owners
+        )
+        for (rule, family, evidence), group in sorted(groups.items())
     ]
+
+
+def _evidence(breach: Breach) -> Iterator[str]:
+    """As long as one of the newest days has it, it is the same finding.
+
+    Each unknown code is one, so that no other one that comes or goes makes it a new one; many at once are one mistake.
+    """
+    if 0 < len(breach.values) <= MOST_VALUES:
+        yield from (f"{breach.feature} {value}" for value in breach.values)
+    else:
+        yield "the newest days"
 
 
 def _together(features: list[Breach], families: Families, params: InvariantParams) -> list[Breach]:
@@ -199,10 +217,9 @@ def _together(features: list[Breach], families: Families, params: InvariantParam
     return [b for b in features if b.rule != "stands_still" or (b.day, family_of[b.feature]) not in alone]
 
 
-def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) -> Finding:
+def _finding(rule: str, family: str, evidence: str, group: Sequence[Breach], owners: Owners) -> Finding:
     first, newest = group[0], group[-1]
     features = sorted({breach.feature for breach in group})
-    values = sorted({f"{breach.feature} {value}" for breach in group for value in breach.values})
     about: About = "model" if rule == "scores_alike" else "data"
     return Finding(
         rule=rule,
@@ -213,7 +230,6 @@ def _finding(rule: str, family: str, group: Sequence[Breach], owners: Owners) ->
             f"{', '.join(features)}"
         ),
         owner=owner_of(owners, about),
-        # As long as one of the newest days breaks it, it is the same finding; one more unknown code is another.
-        evidence=", ".join(values) or "the newest days",
+        evidence=evidence,
         about=about,
     )
