@@ -44,7 +44,7 @@ def as_logged(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def gold(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return typed(rows).set_index("key")[LOGGED]
+    return typed(rows).set_index("key")
 
 
 def again(log: pd.DataFrame, *names: str, stored: list[dict[str, Any]] = ROWS) -> Answered:
@@ -70,9 +70,20 @@ def test_other_features_than_golds_are_named_and_are_no_skew() -> None:
     assert not found.is_skewed
 
 
-def test_a_model_that_reads_what_the_log_leaves_out_is_not_made_again() -> None:
-    found = again(as_logged(ROWS), "hour", "pilot")
-    assert (found.equal, found.is_skewed) == (None, False)
+def test_what_the_log_leaves_out_is_not_made_again() -> None:
+    hidden = again(as_logged(ROWS), "hour", "gates", "pilot")
+    assert (hidden.rows, hidden.made_again, hidden.equal, hidden.is_skewed) == (3, 0, 0, False)
+    log = as_logged(ROWS)
+    # Before the feature was there.
+    del log["features"][0]["gates"]
+    older = again(log)
+    assert (older.rows, older.made_again, older.equal, older.in_gold) == (3, 2, 2, 2)
+
+
+def test_rows_from_before_a_contract_was_tightened_are_not_made_again() -> None:
+    log = as_logged(ROWS)
+    log["features"][0]["gates"] = None
+    assert (again(log).made_again, again(log).is_skewed) == (0, False)
 
 
 def test_each_version_answers_for_itself() -> None:

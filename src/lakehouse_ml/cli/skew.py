@@ -44,11 +44,12 @@ MOST_NAMES = 5
 def skew(metadata: ProjectMetadata, env: str | None, days: int, rows: int) -> None:
     """Make served scores again from what they saw, of batches and requests; fails when a single row differs."""
     with opened(metadata.project_path, env) as (_, context):
-        found, answered = list(_compared(context, days, rows)), list(_answered(context, days, rows))
-    console().print(_table(found))
-    for one in found:
-        if one.restated:
-            console().print(f"{one.batch.run.run_id}: {_told(one)}")
+        found = list(_compared(context, days, rows))
+        console().print(_table(found))
+        for one in found:
+            if one.restated:
+                console().print(f"{one.batch.run.run_id}: {_told(one)}")
+        answered = list(_answered(context, days, rows))
     if answered:
         console().print(_answers_table(answered))
     faults = [*_faults(found), *(f"answers of version {a.version.version}" for a in answered if a.is_skewed)]
@@ -69,11 +70,11 @@ def _answered(context: KedroContext, days: int, rows: int) -> Iterator[Answered]
         return
     requests, registry = catalog.load("silver_requests"), catalog.load("model_registry")
     columns = request_columns(USE_CASE)
-    names = [column.name for column in columns if column.name != "key" and column.privacy != "restricted"]
     for version, own in by_version(newest_answers(requests, days, rows)):
         keys = requests.where(F.col("key").isin(own["key"].unique().tolist()))
-        gold = features_of_rows(catalog.load("gold_features"), keys, names)
-        yield answer_again(own, registry.load(version), columns, gold)
+        champion = registry.load(version)
+        gold = features_of_rows(catalog.load("gold_features"), keys, champion.feature_names)
+        yield answer_again(own, champion, columns, gold)
 
 
 def _compared(context: KedroContext, days: int, rows: int) -> Iterator[Compared]:
@@ -131,12 +132,15 @@ def _answers_table(answered: list[Answered]) -> Table:
     for header in ("version", "rows", "equal when made again", "asked with gold's features of today"):
         table.add_column(header)
     for one in answered:
-        equal = "not to be made again" if one.equal is None else f"{one.equal:,}"
+        equal = "all" if one.equal == one.made_again else f"{one.equal:,}"
+        more = (
+            f" of {one.made_again:,}; of the rest the log lacks features" if one.made_again < one.rows else ""
+        )
         others = f"; the others differ in {_some(one.differing)}" if one.differing else ""
         table.add_row(
             one.version.version,
             f"{one.rows:,}",
-            "all" if one.equal == one.rows else equal,
+            f"{equal}{more}",
             f"{one.as_gold:,} of {one.in_gold:,} that it has{others}",
         )
     return table

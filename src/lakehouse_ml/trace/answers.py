@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from lakehouse_ml.lakehouse.contract import Column
 from lakehouse_ml.registry import Champion, ModelReference
 from lakehouse_ml.serving.columns import typed_rows
+from lakehouse_ml.serving.errors import RequestError
 from lakehouse_ml.trace.skew import equal_cells
 
 
@@ -25,15 +26,18 @@ class Answered:
     Attributes:
         version: The version that answered.
         rows: Logged rows that were looked at.
-        equal: Those whose score is the very same when made again; None: the model reads what the log leaves out.
-        in_gold: Those whose key ``gold.features`` has.
-        as_gold: Those of them that were asked with the very features that gold has today.
+        made_again: Those whose features are all in the log, as today's contracts have them; of a model that reads
+            restricted ones there are none.
+        equal: Those of them whose score is the very same.
+        in_gold: Those of them whose key ``gold.features`` has.
+        as_gold: Those of these that were asked with the very features that gold has today.
         differing: Features in which the others differ.
     """
 
     version: ModelReference
     rows: int
-    equal: int | None
+    made_again: int
+    equal: int
     in_gold: int
     as_gold: int
     differing: tuple[str, ...]
@@ -41,7 +45,7 @@ class Answered:
     @property
     def is_skewed(self) -> bool:
         """Whether the model, given the same features, does not give what was answered."""
-        return self.equal is not None and self.equal < self.rows
+        return self.equal < self.made_again
 
 
 def newest_answers(requests: DataFrame, days: int, rows: int) -> pd.DataFrame:
@@ -81,24 +85,30 @@ def answer_again(
         columns: Of a request, see :func:`lakehouse_ml.serving.columns.request_columns`.
         gold: Today's features by key, of the keys that gold has.
     """
-    logged = [column for column in columns if column.name == "key" or column.privacy != "restricted"]
-    sent = typed_rows(_sent(own, logged), logged)
-    names, keys = [column.name for column in logged if column.name != "key"], sent["key"]
-    known = keys.isin(gold.index).to_numpy()
-    unlike = ~equal_cells(sent[names][known], gold.reindex(keys[known])[names])
+    read = [column for column in columns if column.name in ("key", *champion.feature_names)]
+    names = list(champion.feature_names)
+    whole = own[[{*names} <= {*row} for row in own["features"].map(dict)]]
+    try:
+        sent = typed_rows(_sent(whole, read), read)
+    except RequestError:
+        # From before a contract was tightened.
+        whole, sent = whole[:0], typed_rows(_sent(whole[:0], read), read)
+    known = sent["key"].isin(gold.index).to_numpy(bool)
+    unlike = ~equal_cells(sent[names][known], gold.reindex(sent["key"][known])[names])
     return Answered(
         version=ModelReference(champion.version, champion.digest),
         rows=len(own),
-        equal=_equal(own, champion, sent),
+        made_again=len(whole),
+        equal=_equal(whole, champion, sent),
         in_gold=int(known.sum()),
         as_gold=int((~unlike.any(axis=1)).sum()),
         differing=tuple(name for place, name in enumerate(names) if unlike[:, place].any()),
     )
 
 
-def _equal(own: pd.DataFrame, champion: Champion, sent: pd.DataFrame) -> int | None:
-    if not {*champion.feature_names} <= {*sent.columns}:
-        return None
+def _equal(own: pd.DataFrame, champion: Champion, sent: pd.DataFrame) -> int:
+    if own.empty:
+        return 0
     # One thread, as the server has: several would cut the rows in other places.
     with threadpool_limits(limits=1):
         score = champion.model.predict(sent[list(champion.feature_names)])
