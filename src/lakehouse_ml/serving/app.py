@@ -10,7 +10,6 @@ from typing import Any
 import mlflow
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from starlette.requests import ClientDisconnect
 from threadpoolctl import threadpool_limits
 
 from lakehouse_ml.scoring import ScoreError
@@ -29,8 +28,8 @@ def create_app(service: ScoringService, params: ServingParams) -> FastAPI:
     app = FastAPI(title="lakehouse_ml", openapi_url=None, lifespan=_running)
     app.state.service, app.state.params = service, params
     app.include_router(router)
-    # What is not named here ends in the server's log, too; a client that hung up is no error of ours.
-    for error in (RequestError, ScoreError, OSError, ClientDisconnect, Exception):
+    # What is not foreseen is told in the same form, and stands in the server's log, too.
+    for error in (RequestError, ScoreError, OSError, Exception):
         app.add_exception_handler(error, _refusal)
     return app
 
