@@ -233,7 +233,7 @@ MODELS: dict[str, tuple[str, Callable[[Path], Case]]] = {
                     )
                 )
             ),
-            groups={"artefact": {**RULES["artefact"], "latency_ms_max": 15.0}},
+            groups={"artefact": {**RULES["artefact"], "latency_ms_max": 5.0}},
         ),
     ),
     "non-deterministic": ("artefact_repeats", lambda _: alone(dummy(strategy="stratified"))),
