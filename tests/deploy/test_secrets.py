@@ -3,8 +3,10 @@
 import base64
 import logging
 import pickle
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
@@ -115,7 +117,7 @@ def test_on_databricks_the_scope_is_asked_and_nothing_else(
 ) -> None:
     monkeypatch.setenv(NAME.variable, "from the variable")
     assert NAME.reveal() == PLANTED
-    assert databricks.asked[-1] == "/api/2.0/secrets/get?key=alert-webhook&scope=lakehouse_ml_prod"
+    assert databricks.asked[-1] == "/api/2.0/secrets/get?scope=lakehouse_ml_prod&key=alert-webhook"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +134,39 @@ def test_on_databricks_a_secret_that_cannot_be_had_is_named(key: str, told: str)
         Secret("lakehouse_ml_prod", key).reveal()
     assert told in str(refused.value)
     assert TOKEN not in f"{refused.value} {refused.value.__cause__}"
+
+
+class Runtime:
+    """What the vendor's runtime puts into a process: its own object, which alone may ask for values."""
+
+    def __init__(self) -> None:
+        self.dbutils = SimpleNamespace(secrets=self)
+
+    def get(self, scope: str, key: str) -> str:
+        if key == "of_nobody":
+            raise RuntimeError(f"an error of the JVM that quotes {PLANTED}")
+        return f"{PLANTED} of {scope}/{key}"
+
+    def get_namespace_globals(self) -> dict[str, object]:
+        return {"dbutils": self.dbutils}
+
+    def getOrCreate(self) -> "Runtime":  # noqa: N802 - the vendor's name
+        return self
+
+
+def test_in_a_job_the_runtimes_own_object_is_asked(
+    databricks: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = ModuleType("dbruntime")
+    runtime.UserNamespaceInitializer = Runtime()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "dbruntime", runtime)
+    # Imported again: it looks for the runtime once.
+    monkeypatch.delitem(sys.modules, "databricks.sdk.runtime", raising=False)
+    assert NAME.reveal() == f"{PLANTED} of lakehouse_ml_prod/alert-webhook"
+    with pytest.raises(SecretError, match=r"of_nobody cannot be read \(RuntimeError\)") as refused:
+        Secret("lakehouse_ml_prod", "of_nobody").reveal()
+    assert PLANTED not in f"{refused.value} {refused.value.__cause__}"
+    assert not [path for path in databricks.asked if "secrets" in path]
 
 
 @pytest.mark.usefixtures("databricks")

@@ -1,6 +1,5 @@
 """Secrets by name: ``${secret:scope,key}`` in the configuration, the value only where it is used."""
 
-import base64
 import os
 import re
 from pathlib import Path
@@ -69,19 +68,19 @@ class Secret:
     def _in_scope(self) -> str:
         # Laptops need no Databricks client to start.
         from databricks.sdk import WorkspaceClient
-        from databricks.sdk.errors.base import DatabricksError
 
         try:
-            found = WorkspaceClient().secrets.get_secret(self.scope, self.key).value
-        except (DatabricksError, ValueError) as error:
-            # What the client says can hold the request.
+            # In a job this is the runtime's own object: the vendor keeps the REST call beneath it to that object.
+            found: str = WorkspaceClient().dbutils.secrets.get(self.scope, self.key)
+        except Exception as error:
+            # The runtime's object raises what the JVM or the client raised, and what they say can hold the request.
             raise SecretError(
                 f"{self} cannot be read ({type(error).__name__}): put it into the scope, and let the job's principal "
                 f"read the scope"
             ) from None
         if not found:
             raise SecretError(f"{self} is empty: put its value into the scope")
-        return base64.b64decode(found).decode()
+        return found
 
     def _in_file(self) -> str | None:
         path = (find_kedro_project(Path.cwd()) or Path.cwd()) / _LOCAL
