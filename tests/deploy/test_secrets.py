@@ -150,7 +150,7 @@ class Runtime:
     def get_namespace_globals(self) -> dict[str, object]:
         return {"dbutils": self.dbutils}
 
-    def getOrCreate(self) -> "Runtime":  # noqa: N802 - the vendor's name
+    def getOrCreate(self) -> "Runtime":
         return self
 
 

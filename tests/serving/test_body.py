@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import pandas as pd
@@ -81,3 +82,22 @@ def test_what_pandas_writes_for_a_missing_value_is_missing() -> None:
 def test_each_fault_is_named(content: bytes, told: str) -> None:
     with pytest.raises(RequestError, match=told):
         read_body(content)
+
+
+MANY = ", ".join(f'"a rather long name {number}": 1' for number in range(100_000))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (f'{{"dataframe_records": [{{{MANY}, "two": 1, "two": 2}}]}}', "two stands twice"),
+        (f"{{{MANY}}}", "The body has a"),
+    ],
+)
+def test_an_object_of_very_many_names_is_refused_at_once_and_in_few_words(content: str, told: str) -> None:
+    began = time.process_time()
+    with pytest.raises(RequestError, match=told) as refused:
+        read_body(content.encode())
+    assert len(str(refused.value)) < 500
+    # Comparing each name with all others would take minutes.
+    assert time.process_time() - began < 5

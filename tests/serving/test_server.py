@@ -156,6 +156,7 @@ def records(**values: Any) -> bytes:
         (lambda server: send(server, b"a,b", "text/csv"), 415, "must be application/json"),
         (lambda server: send(server, b"{}", **{"Content-Encoding": "gzip"}), 415, "without Content-Encoding"),
         (lambda server: send(server, b""), 400, "no JSON"),
+        (lambda server: send(server, b'{"\\ud800": 1}'), 400, "The body has \\ud800. Send one of"),
     ],
 )  # fmt: skip
 def test_each_broken_request_is_refused_by_name(

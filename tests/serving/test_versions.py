@@ -66,6 +66,18 @@ def test_a_lost_alias_or_registry_leaves_the_old_one_with_the_fault(stores: Stor
     assert serving(versions) == ("1", None)
 
 
+def test_a_fault_without_words_is_told_by_its_kind(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(stores, saved_model(stores, "first"))
+    versions = Versions(stores.registry, FEATURES)
+
+    def is_exhausted() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(versions, "_named", is_exhausted)
+    versions.follow()
+    assert versions.served.fault == "MemoryError()"
+
+
 def test_a_version_that_reads_what_requests_do_not_carry_is_refused(stores: Stores) -> None:
     promote(stores, saved_model(stores, "first"))
     with pytest.raises(RegistryError, match="version 1 reads wind_kn, which no feature contract has"):

@@ -83,6 +83,14 @@ def test_what_the_log_leaves_out_is_not_made_again() -> None:
 def test_rows_from_before_a_contract_was_tightened_are_not_made_again() -> None:
     log = as_logged(ROWS)
     log["features"][0]["gates"] = None
+    found = again(log)
+    assert (found.rows, found.made_again, found.equal, found.is_skewed) == (3, 2, 2, False)
+    # Such a row does not hide the others.
+    log["score"] += 0.25
+    assert (again(log).equal, again(log).is_skewed) == (0, True)
+    log["features"][1]["gates"] = "north"
+    assert again(log).made_again == 1
+    log["features"] = [{**row, "gates": None} for row in log["features"]]
     assert (again(log).made_again, again(log).is_skewed) == (0, False)
 
 

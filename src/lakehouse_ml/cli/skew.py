@@ -133,9 +133,8 @@ def _answers_table(answered: list[Answered]) -> Table:
         table.add_column(header)
     for one in answered:
         equal = "all" if one.equal == one.made_again else f"{one.equal:,}"
-        more = (
-            f" of {one.made_again:,}; of the rest the log lacks features" if one.made_again < one.rows else ""
-        )
+        rest = f" of {one.made_again:,}; the rest lacks features or breaks today's contracts"
+        more = rest if one.made_again < one.rows else ""
         others = f"; the others differ in {_some(one.differing)}" if one.differing else ""
         table.add_row(
             one.version.version,

@@ -98,5 +98,7 @@ async def _refusal(request: Request, error: Exception) -> JSONResponse:
     # What the log cannot take now, it may take later.
     ours = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, OSError) else HTTPStatus.INTERNAL_SERVER_ERROR
     status = getattr(error, "status", ours)
-    answer: dict[str, Any] = {"error_code": status.name, "message": str(error)}
+    # A name may hold half a character, which no answer can carry.
+    message = str(error).encode("utf-8", "backslashreplace").decode()
+    answer: dict[str, Any] = {"error_code": status.name, "message": message}
     return JSONResponse(answer, status)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,8 @@ def read_body(content: bytes) -> Body:
         raise RequestError(f"The body is no JSON object. {FORMS}")
     unknown = sorted(set(said) - {SPLIT, RECORDS, CLIENT_REQUEST_ID})
     if unknown or (SPLIT in said) == (RECORDS in said):
-        raise RequestError(f"The body has {', '.join(sorted(said)) or 'nothing'}. {FORMS}")
+        found = ", ".join(sorted(said)) or "nothing"
+        raise RequestError(f"The body has {found:.200}. {FORMS}")
     name = said.get(CLIENT_REQUEST_ID)
     if not (name is None or (isinstance(name, str) and _CLIENT_NAME.fullmatch(name))):
         raise RequestError(f"{CLIENT_REQUEST_ID}: must be {_CLIENT_NAME.pattern}, is {name!r:.60}")
@@ -61,9 +63,8 @@ def _decoded(content: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"{', '.join(twice)} stands twice in one object")
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name:.60} stands twice in one object")
     return found
 
 
@@ -95,7 +96,7 @@ def _records(rows: Any) -> Table:
     for number, row in enumerate(rows, start=1):
         if row.keys() != names:
             other = ", ".join(sorted(row.keys() ^ names))
-            raise RequestError(f"{RECORDS}: row {number} differs from row 1 by {other[:200]}")
+            raise RequestError(f"{RECORDS}: row {number} differs from row 1 by {other:.200}")
     return {name: [row[name] for row in rows] for name in names}
 
 

@@ -63,7 +63,7 @@ class Versions:
             self.served = self._followed(self.served)
         except Exception as error:
             # Whatever a new version does, the old one serves on; ping tells why.
-            self.served = replace(self.served, fault=str(error))
+            self.served = replace(self.served, fault=str(error) or repr(error))
 
     def _followed(self, served: Served) -> Served:
         named = self._named()

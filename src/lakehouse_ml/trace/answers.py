@@ -14,8 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from lakehouse_ml.lakehouse.contract import Column
 from lakehouse_ml.registry import Champion, ModelReference
-from lakehouse_ml.serving.columns import typed_rows
-from lakehouse_ml.serving.errors import RequestError
+from lakehouse_ml.serving.columns import fault_of, typed_rows
 from lakehouse_ml.trace.skew import equal_cells
 
 
@@ -26,7 +25,7 @@ class Answered:
     Attributes:
         version: The version that answered.
         rows: Logged rows that were looked at.
-        made_again: Those whose features are all in the log, as today's contracts have them; of a model that reads
+        made_again: Those whose features are all in the log, and keep today's contracts; of a model that reads
             restricted ones there are none.
         equal: Those of them whose score is the very same.
         in_gold: Those of them whose key ``gold.features`` has.
@@ -87,12 +86,12 @@ def answer_again(
     """
     read = [column for column in columns if column.name in ("key", *champion.feature_names)]
     names = list(champion.feature_names)
-    whole = own[[{*names} <= {*row} for row in own["features"].map(dict)]]
-    try:
-        sent = typed_rows(_sent(whole, read), read)
-    except RequestError:
-        # From before a contract was tightened.
-        whole, sent = whole[:0], typed_rows(_sent(whole[:0], read), read)
+    rows = [
+        _sent(key, dict(features), read) for key, features in zip(own["key"], own["features"], strict=True)
+    ]
+    whole = own[[row is not None for row in rows]]
+    kept = [row for row in rows if row is not None]
+    sent = typed_rows({column.name: [row[column.name] for row in kept] for column in read}, read)
     known = sent["key"].isin(gold.index).to_numpy(bool)
     unlike = ~equal_cells(sent[names][known], gold.reindex(sent["key"][known])[names])
     return Answered(
@@ -115,15 +114,20 @@ def _equal(own: pd.DataFrame, champion: Champion, sent: pd.DataFrame) -> int:
     return int(np.sum(np.asarray(score) == own["score"].to_numpy()))
 
 
-def _sent(own: pd.DataFrame, columns: Sequence[Column]) -> dict[str, list[Any]]:
-    """The values as the requests carried them, by column."""
-    features = [dict(row) for row in own["features"]]
-    values = {
-        column.name: [_value(column, row) for row in features] for column in columns if column.name != "key"
-    }
-    return {"key": own["key"].tolist(), **values}
+def _sent(key: str, features: Mapping[str, str | None], columns: Sequence[Column]) -> dict[str, Any] | None:
+    """A row's values as the request carried them; None where the log lacks one, or a contract was tightened since."""
+    texts = {"key": key, **features}
+    if any(column.name not in texts for column in columns):
+        return None
+    row = {column.name: _value(column, texts[column.name]) for column in columns}
+    return None if any(fault_of(column, [row[column.name]]) for column in columns) else row
 
 
-def _value(column: Column, features: Mapping[str, str | None]) -> Any:
-    text = features[column.name]
-    return text if text is None or column.type == "string" else json.loads(text)
+def _value(column: Column, text: str | None) -> Any:
+    if text is None or column.type == "string":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        # It was a text before its contract changed, and fits no other type.
+        return text
