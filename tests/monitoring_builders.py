@@ -160,7 +160,8 @@ def file_history(days: int = 45, **quarantined: int) -> pd.DataFrame:
 def file_row(source: str, day: date, lines: int, quarantined: int, **changes: Any) -> dict[str, Any]:
     """One source's day."""
     return {
-        "source": source, "day": day, "newest": pd.Timestamp(day) + pd.Timedelta(days=1), "files": 1, "unreadable": 0,
+        "source": source, "day": day, "taken": pd.Timestamp(day) + pd.Timedelta(days=1),
+        "newest": pd.Timestamp(day) + pd.Timedelta(days=1), "files": 1, "unreadable": 0,
         "misnamed": [], "lines": lines, "accepted": lines - quarantined, "duplicates": 0, "quarantined": quarantined,
         "warnings": {}, **changes,
     }  # fmt: skip

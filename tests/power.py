@@ -25,10 +25,11 @@ from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.lakehouse.labelled import latest_labels
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.feature_engineering.gold import build_family
-from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
+from lakehouse_ml.pipelines.monitoring.alerts import DriftParams
 from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
 from lakehouse_ml.pipelines.monitoring.history import recent_files
 from lakehouse_ml.pipelines.monitoring.invariants import InvariantParams
+from lakehouse_ml.pipelines.monitoring.landed import DataParams
 from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams
 from lakehouse_ml.pipelines.monitoring.rules import QualityParams
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
@@ -111,8 +112,10 @@ def read(context: KedroContext) -> tuple[pd.DataFrame, Feed, Kind, str]:
     rows = rows_of(catalog.load("gold_features"), catalog.load("gold_labels"), run)
     days = sorted(rows["predict_date"].unique())
     found = {d.name: rebuilt(d, context, run, days) for d in DAMAGES if d.records is not None}
+    files = recent_files(catalog.load("ops_ingestion_log"), catalog.load("ops_runs"), run)
     feed = Feed(
-        files=recent_files(catalog.load("ops_ingestion_log"), run),
+        # As if each day's had been taken when it ended.
+        files=files.assign(taken=pd.to_datetime(files["day"]) + pd.Timedelta(days=1)),
         rebuilt={name: frame for name, (frame, _) in found.items()},
         rejected={name: lines for name, (_, lines) in found.items()},
     )

@@ -15,13 +15,7 @@ import pandas as pd
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.metrics import resample
-from lakehouse_ml.pipelines.monitoring.alerts import (
-    DataParams,
-    DriftParams,
-    data_alerts,
-    drift_alerts,
-    quality_alerts,
-)
+from lakehouse_ml.pipelines.monitoring.alerts import DriftParams, drift_alerts, quality_alerts
 from lakehouse_ml.pipelines.monitoring.counting import INPUT, Counted, Span
 from lakehouse_ml.pipelines.monitoring.drift import drift_rows
 from lakehouse_ml.pipelines.monitoring.findings import Finding
@@ -31,6 +25,7 @@ from lakehouse_ml.pipelines.monitoring.invariants import (
     invariant_alerts,
     score_breaches,
 )
+from lakehouse_ml.pipelines.monitoring.landed import DataParams, data_alerts
 from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams, outcome_alerts
 from lakehouse_ml.pipelines.monitoring.profile import span_rows
 from lakehouse_ml.pipelines.monitoring.quality import Standards, is_complete, quality_rows, ratios

@@ -50,6 +50,24 @@ def test_a_day_waits_its_time_before_its_outcomes_are_overdue() -> None:
     assert found(resolved(known_until=1), max_wait_hours=0.0)
 
 
+def test_outcomes_that_never_come_are_given_up_and_hold_no_model_back_for_ever() -> None:
+    """A day lost for good would hold training and promotion back until its week leaves the history."""
+    frame = resolved(days=20, known_until=0)
+    gone = frame["predict_date"] == AS_OF.date() - timedelta(days=17)
+    lost = frame.assign(label=frame["label"].where(~gone, None), is_resolved=frame["is_resolved"] & ~gone)
+    assert [alert.rule for alert in found(lost, give_up_days=14.1)] == ["labels_late"]
+    (alert,) = found(lost, give_up_days=14.0)
+    assert (alert.rule, alert.severity, alert.about) == ("labels_lost", "warning", "platform")
+    assert "0 of 900 outcomes of 2013-09-14 to 2013-09-14" in alert.reason
+    both = lost.assign(
+        is_resolved=lost["is_resolved"] & (lost["predict_date"] != AS_OF.date() - timedelta(days=5))
+    )
+    assert {alert.rule: alert.about for alert in found(both)} == {
+        "labels_late": "data",
+        "labels_lost": "platform",
+    }
+
+
 def test_outcomes_that_never_come_true_are_found_before_any_window_is_complete() -> None:
     frame = resolved(days=3)
     (alert,) = found(frame.assign(label=frame["label"].where(frame["label"].isna(), False)))

@@ -19,10 +19,11 @@ from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.deploy.secrets import Secret
 from lakehouse_ml.lakehouse import tables
 from lakehouse_ml.pipelines.monitoring import create_pipeline
-from lakehouse_ml.pipelines.monitoring.alerts import DataParams, DriftParams
+from lakehouse_ml.pipelines.monitoring.alerts import DriftParams
 from lakehouse_ml.pipelines.monitoring.counting import ProfileParams
 from lakehouse_ml.pipelines.monitoring.history import HistoryParams
 from lakehouse_ml.pipelines.monitoring.invariants import InvariantParams
+from lakehouse_ml.pipelines.monitoring.landed import DataParams
 from lakehouse_ml.pipelines.monitoring.lifecycle import AlertParams
 from lakehouse_ml.pipelines.monitoring.outcomes import OutcomeParams
 from lakehouse_ml.pipelines.monitoring.report import ReportParams
@@ -115,7 +116,7 @@ def inputs(spark: SparkSession, table: Table) -> dict[str, Any]:
             tables.PREDICTIONS, *predictions_of(frame), *predictions_of(frame, role="challenger", run_id="run-0")
         ),
         "ops_ingestion_log": table(tables.INGESTION_LOG, logged("weather/a", date(2013, 2, 20))),
-        "ops_runs": table(tables.RUNS, {"run_id": "run-1", "as_of": AS_OF}),
+        "ops_runs": table(tables.RUNS, {"run_id": "run-1", "as_of": AS_OF, "opened_at": AS_OF}),
         "ops_promotion_ledger": table(tables.PROMOTION_LEDGER, ledger(1)),
         "before_ops_event_log": table(tables.EVENT_LOG, event("run-0", 1, "monitoring", 1)),
         **{f"params:monitoring.{group}": model(**params(group)) for group, model in MODELS.items()},
@@ -159,6 +160,11 @@ def test_each_alert_is_told_after_its_row_is_committed(folder: Path) -> None:
     rows = set(zip(alerts["alert_id"], alerts["sequence"], strict=True))
     assert {(message["alert_id"], message["sequence"]) for message in told} == rows
     assert len(told) == len(rows)
+
+
+def test_alerts_are_told_before_a_training_is_started_which_may_fail() -> None:
+    before = create_pipeline(use_case()).to_nodes("request_training")
+    assert "tell_alerts" in {node.name for node in before.nodes}
 
 
 def test_a_training_that_is_due_waits_for_labels_on_record(folder: Path) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from browser import opened, written
 from lakehouse_ml.lakehouse.tables import ALERTS
 from lakehouse_ml.pipelines.monitoring import alerts as rules
+from lakehouse_ml.pipelines.monitoring import landed
 from lakehouse_ml.pipelines.monitoring.drift_plot import plot_drift
 from lakehouse_ml.pipelines.monitoring.findings import found_alerts
 from lakehouse_ml.pipelines.monitoring.flow_plots import plot_data_flow, plot_stages
@@ -43,7 +44,7 @@ from monitoring_builders import (
 pytestmark = pytest.mark.slow
 
 DRIFT = rules.DriftParams(**params("drift"))
-DATA = rules.DataParams(**{**params("data"), "no_fixed_time": ("planes",)})
+DATA = landed.DataParams(**{**params("data"), "no_fixed_time": ("planes",)})
 HISTORY = HistoryParams(**params("history"))
 
 
@@ -68,7 +69,7 @@ def stand(known: dict[str, pd.DataFrame]) -> Standing:
     findings = (
         rules.drift_alerts(known["drift"], rules.DriftParams(**params("drift")), owners=OWNERS),
         rules.quality_alerts(known["quality"], CHAMPION, owners=OWNERS),
-        rules.data_alerts(known["files"], RUN, DATA, sources=SOURCES, owners=OWNERS),
+        landed.data_alerts(known["files"], RUN, DATA, sources=SOURCES, owners=OWNERS),
     )
     past = Past((Training(4, AS_OF - timedelta(days=20)),), (), new_labels=9_000)
     none = pd.DataFrame(columns=list(ALERTS.names))
@@ -140,7 +141,7 @@ def test_the_page_shows_every_part_with_its_numbers() -> None:
         "Stages",
     ):
         assert words in text
-    assert "9 of 72 lines quarantined (12.5%" in text
+    assert "9 of 72 on 2013-09-30 (12.5%)" in text
     assert "holdout: 7 days are new to the ledger, 14 needed" in text
     assert "2 → 3" in text
     assert "feature_engineering" in text

@@ -444,9 +444,9 @@ def test_a_requested_training_is_started_with_the_run_that_asked_for_it() -> Non
     run = Run("550315892394120", NOW, {})
     due = decide(True, True)
     assert due.outcome == "requested"
-    asked = request_training(due, None, run)
+    asked = request_training(due, None, {}, run)
     assert asked == {due.request_key: {"run_id": "550315892394120", "as_of": NOW.isoformat()}}
     assert len(str(due.request_key)) == 64
     for quiet in (decide(False), decide(True, True, data_alerts=(LATE,))):
         assert quiet.outcome != "requested"
-        assert request_training(quiet, None, run) == {}
+        assert request_training(quiet, None, {}, run) == {}

@@ -1,6 +1,6 @@
 """Monitoring's functions on Spark: profiles, labels beside predictions, histories."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,14 @@ from lakehouse_ml.pipelines.monitoring.history import (
     HistoryParams,
     recent_decisions,
     recent_files,
+    recent_quality,
     recent_stages,
 )
 from lakehouse_ml.pipelines.monitoring.profile import profile
 from lakehouse_ml.pipelines.monitoring.quality import holdout_intervals, resolve_predictions
 from lakehouse_ml.pipelines.monitoring.summary import newest_evaluation
 from lakehouse_ml.pipelines.monitoring.windows import WindowParams
+from monitoring_builders import quality_window
 from monitoring_rows import (
     AS_OF,
     CHAMPION,
@@ -40,6 +42,7 @@ from monitoring_rows import (
     labels_of,
     ledger,
     logged,
+    moment,
     predictions_of,
     table_maker,
 )
@@ -352,6 +355,7 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_a_later_nor_a_repeated
             logged("weather/d", day + timedelta(days=1), accepted=0, duplicates=100),
             logged("requests/a", date(2026, 3, 1), accepted=10),
         ),
+        table(tables.RUNS),
         RUN,
     )
     first, second = files.to_dict("records")
@@ -366,12 +370,46 @@ def test_a_replayed_file_counts_once_and_neither_an_empty_a_later_nor_a_repeated
     assert pd.isna(second["newest"])
 
 
+def test_a_file_was_taken_by_the_first_run_on_record_after_it_was_logged(table: Table) -> None:
+    day, clock = date(2013, 1, 18), datetime(2026, 3, 1, tzinfo=UTC)
+    log = [
+        logged("weather/a", day, logged_at=clock),
+        logged("weather/b", day, logged_at=clock + timedelta(hours=2)),
+        logged("planes/a", day, logged_at=clock),
+        logged("movements/a", day, logged_at=clock + timedelta(days=9)),
+    ]
+    runs = [
+        {
+            "run_id": f"run-{n}",
+            "as_of": moment(day + timedelta(days=n)),
+            "opened_at": clock + timedelta(hours=n),
+        }
+        for n in (1, 3, 5)
+    ]
+    found = recent_files(table(tables.INGESTION_LOG, *log), table(tables.RUNS, *runs), RUN)
+    taken = dict(zip(found["source"], found["taken"], strict=True))
+    assert taken["planes"] == pd.Timestamp(2013, 1, 19)
+    assert taken["weather"] == pd.Timestamp(2013, 1, 21)
+    assert pd.isna(taken["movements"])
+
+
+def test_all_windows_of_the_champion_are_looked_at_and_those_of_others_that_are_recent(table: Table) -> None:
+    """Cut, a champion that fails for long would fail anew every week."""
+    starts = [AS_OF.date() - timedelta(days=days) for days in (365, 20)]
+    rows = [quality_window(start, model_version=version) for start in starts for version in ("2", "3")]
+    stored = table(tables.QUALITY_WINDOWS, *rows)
+    found = recent_quality(stored, CHAMPION, RUN, HistoryParams(days=60, decisions=2, runs=10))
+    assert list(zip(found["window_start"], found["model_version"], strict=True)) == [
+        (starts[0], "3"), (starts[1], "2"), (starts[1], "3"),
+    ]  # fmt: skip
+
+
 def test_the_same_records_in_two_files_are_news_whichever_was_taken_first(table: Table) -> None:
     day, next_day = date(2013, 2, 18), date(2013, 2, 19)
     repeated = {"accepted": 0, "duplicates": 100}
     for first, second in (({}, repeated), (repeated, {})):
         rows = (logged("weather/a", day, **first), logged("weather/b", next_day, **second))
-        newest = recent_files(table(tables.INGESTION_LOG, *rows), RUN)["newest"]
+        newest = recent_files(table(tables.INGESTION_LOG, *rows), table(tables.RUNS), RUN)["newest"]
         assert newest.notna().sum() == 1
         assert newest.max() >= pd.Timestamp(next_day)
 

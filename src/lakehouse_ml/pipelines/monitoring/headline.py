@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lakehouse_ml.pipelines.monitoring.alerts import DataParams
 from lakehouse_ml.pipelines.monitoring.champion import Watched
 from lakehouse_ml.pipelines.monitoring.findings import RETRAIN
+from lakehouse_ml.pipelines.monitoring.landed import DataParams
 from lakehouse_ml.pipelines.monitoring.page import Html, State, tile
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
 

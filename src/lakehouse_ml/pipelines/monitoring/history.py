@@ -18,7 +18,7 @@ class HistoryParams(Params):
     """How far back pages look.
 
     Attributes:
-        days: Quality windows and landed files, days before the run's now.
+        days: Other models' quality windows, and landed files, days before the run's now.
         decisions: Newest rows of the promotion ledger.
         runs: Newest runs of the event log.
     """
@@ -28,10 +28,14 @@ class HistoryParams(Params):
     runs: int = Field(ge=1)
 
 
-def recent_quality(windows: DataFrame, run: Run, params: HistoryParams) -> pd.DataFrame:
-    """The complete windows of the last days, all model versions: columns of ``ops.quality_windows``."""
+def recent_quality(windows: DataFrame, champion: Watched, run: Run, params: HistoryParams) -> pd.DataFrame:
+    """Complete windows, all of the champion's and the others' of the last days: columns of ``ops.quality_windows``.
+
+    However long the champion fails, since when it does is among them.
+    """
     first = F.date_sub(F.lit(run.as_of.date()), params.days)
-    return windows.where(F.col("window_start") >= first).orderBy("window_start", "model_version").toPandas()
+    wanted = (F.col("window_start") >= first) | (F.col("model_version") == champion.version)
+    return windows.where(wanted).orderBy("window_start", "model_version").toPandas()
 
 
 def recent_drift(drift: DataFrame, champion: Watched) -> pd.DataFrame:
@@ -45,17 +49,19 @@ def recent_drift(drift: DataFrame, champion: Watched) -> pd.DataFrame:
     )
 
 
-def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
+def recent_files(log: DataFrame, runs: DataFrame, run: Run) -> pd.DataFrame:
     """Landed lines by source and day of publication, up to the run's now.
 
     Args:
         log: ``ops_ingestion_log``; of a file that was replayed the highest sequence counts.
+        runs: ``ops_runs``: which run took a file.
         run: Its now; what the platform lands bears the wall clock, years after data that is played.
 
     Returns:
-        One row per source and day: source, day (date, UTC), newest (end of the newest period with news: records that
-        stood in no file taken before, UTC), files, unreadable (files), misnamed (names of files, in order), lines,
-        accepted, duplicates, quarantined, warnings (lines by rule that only warns, unknown and missing fields by name).
+        One row per source and day: source, day (date, UTC), taken (the now of the run that took the last of its files,
+        UTC), newest (end of the newest period with news: records that stood in no file taken before, UTC), files,
+        unreadable (files), misnamed (names of files, in order), lines, accepted, duplicates, quarantined, warnings
+        (lines by rule that only warns, unknown and missing fields by name).
     """
     newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
     known = log.where(F.col("period_start") < F.lit(run.as_of))
@@ -67,6 +73,7 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
     found = (
         current.groupBy("source", F.to_date("period_start").alias("day"))
         .agg(
+            F.max("logged_at").alias("logged_at"),
             F.max(F.when(has_news, F.col("period_end"))).alias("newest"),
             F.count("*").alias("files"),
             F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),
@@ -79,7 +86,15 @@ def recent_files(log: DataFrame, run: Run) -> pd.DataFrame:
         .orderBy("source", "day")
         .toPandas()
     )
-    return found.assign(warnings=found["warnings"].map(_added_up))
+    return _with_taken(found, runs).assign(warnings=found["warnings"].map(_added_up))
+
+
+def _with_taken(found: pd.DataFrame, runs: DataFrame) -> pd.DataFrame:
+    """A run is put on record when its ingestion ends: the first one after a file was logged is the one that took it."""
+    opened = runs.select("opened_at", F.col("as_of").alias("taken")).orderBy("opened_at").toPandas()
+    ordered = found.reset_index().sort_values("logged_at")
+    joined = pd.merge_asof(ordered, opened, left_on="logged_at", right_on="opened_at", direction="forward")
+    return joined.set_index("index").sort_index().drop(columns=["logged_at", "opened_at"])
 
 
 def _added_up(texts: Iterable[str]) -> dict[str, int]:

@@ -19,6 +19,7 @@ class OutcomeParams(Params):
     Attributes:
         max_wait_hours: After the end of a day, until when its outcomes must be known.
         min_known_share: Of a day's predictions, those whose outcome must be known by then.
+        give_up_days: Overdue for longer, they hold no model back: it learns from fewer rows, and from no wrong one.
         min_expected: Positives that the scores must promise before outcomes are compared with them.
         min_ratio: Positives that came, over those that the scores promised.
         max_ratio: The same.
@@ -26,6 +27,7 @@ class OutcomeParams(Params):
 
     max_wait_hours: float = Field(gt=0)
     min_known_share: float = Field(gt=0, le=1)
+    give_up_days: float = Field(ge=0)
     min_expected: float = Field(gt=0)
     min_ratio: float = Field(gt=0, lt=1)
     max_ratio: float = Field(gt=1)
@@ -34,7 +36,7 @@ class OutcomeParams(Params):
 def outcome_alerts(
     resolved: pd.DataFrame, run: Run, params: OutcomeParams, *, owners: Owners
 ) -> list[Finding]:
-    """Days whose outcomes are overdue, and outcomes that are nothing like the scores.
+    """Days whose outcomes are overdue or given up, and outcomes that are nothing like the scores.
 
     A window without its outcomes is never complete, so no quality rule sees it: this does.
 
@@ -45,13 +47,16 @@ def outcome_alerts(
         owners: Who answers.
     """
     days = outcome_days(resolved[~resolved["is_measured"]])
-    waited = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None) - timedelta(days=1)
-    overdue = days[days["day"] <= waited - timedelta(hours=params.max_wait_hours)]
-    late = overdue[overdue["known"] < params.min_known_share * overdue["rows"]]
+    now = pd.Timestamp(run.as_of).tz_convert(UTC).tz_localize(None)
+    # Of a whole day.
+    waited = now - days["day"] - timedelta(days=1, hours=params.max_wait_hours)
+    lacking = days["known"] < params.min_known_share * days["rows"]
+    late = lacking & (waited >= timedelta(0))
+    lost = lacking & (waited >= timedelta(days=params.give_up_days))
     # A sound window beside it would make up for the first days of a broken one.
     windows = [outcome_days(window) for _, window in resolved.groupby("window_start")]
     unlike = [finding for window in windows for finding in _unlike(window, params, owners)]
-    return [*_late(late, params, owners), *unlike[-1:]]
+    return [*_late(days[late & ~lost], params, owners), *_lost(days[lost], params, owners), *unlike[-1:]]
 
 
 def outcome_days(resolved: pd.DataFrame) -> pd.DataFrame:
@@ -70,15 +75,30 @@ def outcome_days(resolved: pd.DataFrame) -> pd.DataFrame:
 
 
 def _late(late: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:
-    if late.empty:
-        return
-    rows, known = int(late["rows"].sum()), int(late["known"].sum())
-    since, until = (f"{day:%Y-%m-%d}" for day in (late["day"].min(), late["day"].max()))
-    reason = (
+    if not late.empty:
+        reason = f"{_known(late, params)}: no quality figure covers these days"
+        yield _finding("labels_late", reason, "predictions whose outcomes are due", owners)
+
+
+def _lost(lost: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:
+    if not lost.empty:
+        reason = (
+            f"{_known(lost, params)}, and overdue for {params.give_up_days:g} days: their weeks are never measured, "
+            f"and training goes on without them"
+        )
+        owner = owner_of(owners, "data")
+        yield Finding(
+            "labels_lost", "warning", SUBJECT, reason, owner, "outcomes that are given up", "platform"
+        )
+
+
+def _known(days: pd.DataFrame, params: OutcomeParams) -> str:
+    rows, known = int(days["rows"].sum()), int(days["known"].sum())
+    since, until = (f"{day:%Y-%m-%d}" for day in (days["day"].min(), days["day"].max()))
+    return (
         f"{known} of {rows} outcomes of {since} to {until} are known (at least {params.min_known_share:.0%} of "
-        f"each day {params.max_wait_hours:g} h after it): no quality figure covers these days"
+        f"each day {params.max_wait_hours:g} h after it)"
     )
-    yield _finding("labels_late", reason, "predictions whose outcomes are due", owners)
 
 
 def _unlike(days: pd.DataFrame, params: OutcomeParams, owners: Owners) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from lakehouse_ml.pipelines.monitoring import alerts
+from lakehouse_ml.pipelines.monitoring.alerts import drift_alerts, quality_alerts, retrain_alerts
 from lakehouse_ml.pipelines.monitoring.champion import watch_champion
 from lakehouse_ml.pipelines.monitoring.counting import count_days
 from lakehouse_ml.pipelines.monitoring.drift import drift
@@ -24,6 +24,7 @@ from lakehouse_ml.pipelines.monitoring.invariants import (
     score_breaches,
     training_profile,
 )
+from lakehouse_ml.pipelines.monitoring.landed import data_alerts
 from lakehouse_ml.pipelines.monitoring.lifecycle import (
     alert_events,
     due_messages,
@@ -105,12 +106,12 @@ def _quality(use_case: UseCase) -> list[Node]:
 
 def _histories() -> list[Node]:
     params = "params:monitoring.history"
+    measured = ["ops_quality_windows", "watched_champion", "run", params]
+    landed = ["ops_ingestion_log", "ops_runs", "run"]
     return [
-        Node(
-            recent_quality, ["ops_quality_windows", "run", params], "quality_history", name="recent_quality"
-        ),
+        Node(recent_quality, measured, "quality_history", name="recent_quality"),
         Node(recent_drift, ["ops_drift_metrics", "watched_champion"], "drift_history", name="recent_drift"),
-        Node(recent_files, ["ops_ingestion_log", "run"], "file_history", name="recent_files"),
+        Node(recent_files, landed, "file_history", name="recent_files"),
         Node(
             func=recent_decisions,
             inputs=["ops_promotion_ledger", "watched_champion", params],
@@ -149,9 +150,9 @@ def _unscored(use_case: UseCase) -> list[Node]:
 
 def _judgements(use_case: UseCase) -> list[Node]:
     owners, sources = use_case.owners, tuple(contract.name for contract in use_case.sources)
-    drifted = bound(alerts.drift_alerts, owners=owners)
-    failed = bound(alerts.quality_alerts, owners=owners)
-    landed = bound(alerts.data_alerts, owners=owners, sources=sources)
+    drifted = bound(drift_alerts, owners=owners)
+    failed = bound(quality_alerts, owners=owners)
+    landed = bound(data_alerts, owners=owners, sources=sources)
     return [
         Node(drifted, ["drift_history", "params:monitoring.drift"], "drift_findings", name="drift_alerts"),
         Node(failed, ["quality_history", "watched_champion"], "quality_findings", name="quality_alerts"),
@@ -161,7 +162,7 @@ def _judgements(use_case: UseCase) -> list[Node]:
 
 def _retraining(use_case: UseCase) -> list[Node]:
     read = bound(read_past, label=use_case.labels.column)
-    due = bound(alerts.retrain_alerts, owners=use_case.owners)
+    due = bound(retrain_alerts, owners=use_case.owners)
     before, decided = "before_ops_retrain_decisions", "retrain_decision"
     passed = ["ops_promotion_ledger", before, "gold_labels", "watched_champion", "run"]
     known = [
@@ -181,7 +182,7 @@ def _retraining(use_case: UseCase) -> list[Node]:
         Node(record_retrain, recorded, "ops_retrain_decisions", name="retrain_decisions"),
         Node(
             request_training,
-            [decided, "ops_retrain_decisions", "run"],
+            [decided, "ops_retrain_decisions", "alert_messages", "run"],
             "training_job",
             name="request_training",
         ),

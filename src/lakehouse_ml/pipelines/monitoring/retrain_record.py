@@ -1,6 +1,6 @@
 """A retrain decision on record, and the training that it asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -25,12 +25,15 @@ def record_retrain(decision: RetrainDecision, past: Past, before: DataFrame, run
     return to_frame(before, [] if row is None else [row], RETRAIN_DECISIONS)
 
 
-def request_training(decision: RetrainDecision, recorded: DataFrame, run: Run) -> dict[str, dict[str, str]]:
+def request_training(
+    decision: RetrainDecision, recorded: DataFrame, told: Mapping[str, list[str]], run: Run
+) -> dict[str, dict[str, str]]:
     """The training that is asked for, for whatever starts it; none when none is asked for.
 
     Args:
         decision: See :func:`decide_retrain`.
         recorded: ``ops_retrain_decisions`` with this decision: what starts a training is on record before.
+        told: ``alert_messages`` of this run: where no training can be started, its alerts are told all the same.
         run: The run that it is asked for in.
 
     Returns:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.pipelines.monitoring.alerts import DataParams, source_ages
 from lakehouse_ml.pipelines.monitoring.frames import naive, rows_of
 from lakehouse_ml.pipelines.monitoring.headline import Standing
+from lakehouse_ml.pipelines.monitoring.landed import DataParams, source_ages
 from lakehouse_ml.pipelines.monitoring.page import Column, Html, State, folded, pill, table
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
 
