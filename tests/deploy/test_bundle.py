@@ -346,6 +346,15 @@ def test_what_the_code_names_has_that_name_where_it_is_deployed(
 
 
 @EVERYWHERE
+def test_the_experiment_lies_in_the_folder_of_the_environment_whose_rights_it_inherits(
+    cloud: str, target: str
+) -> None:
+    # Below /Shared everybody manages everything, whatever permissions are given there.
+    name = deployed(cloud, target)["experiments"]["training"]["name"]
+    assert name == f"/Applications/lakehouse_ml/{target}/training"
+
+
+@EVERYWHERE
 def test_only_staging_and_prod_start_by_themselves(cloud: str, target: str) -> None:
     resources = deployed(cloud, target)
     starts = [
@@ -535,7 +544,7 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(arguments: tuple[str, ...
 
 
 def test_a_reference_that_leads_nowhere_is_named() -> None:
-    files = bundle_files(with_values(experiment="/Shared/${bundle.nmae}"), "aws")
+    files = bundle_files(with_values(experiment="/${bundle.nmae}"), "aws")
     with pytest.raises(BundleError, match=r"\$\{bundle.nmae\}: leads nowhere"):
         resolve(files, "prod", GIVEN)
 

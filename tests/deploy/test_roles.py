@@ -110,6 +110,12 @@ def test_promotion_may_read_what_a_person_is_answered_by(tmp_path: Path) -> None
     assert [table for table in tables if "SELECT" not in ROLES.held("promote", "prod", table)] == []
 
 
+def test_every_job_may_read_the_experiment_that_each_session_looks_up() -> None:
+    for environment in SHARED:
+        readers = {row.role for row in ROLES.rows(environment) if row.experiment}
+        assert {*ROLES.run_as.values()} <= readers
+
+
 def volumes(value: Any, environment: str) -> set[str]:
     """Volumes that an entry of the catalog has paths in, as ``<schema>.<volume>``."""
     if isinstance(value, dict):
