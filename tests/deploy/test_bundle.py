@@ -443,6 +443,16 @@ def test_the_trigger_waits_for_the_volume_that_it_watches(cloud: str, target: st
     assert resources["volumes"]["bronze_landing"]["name"] == "landing"
 
 
+@pytest.mark.parametrize("target", SHARED)
+def test_a_person_makes_and_binds_the_very_scope_that_the_bundle_has_on_azure(target: str) -> None:
+    ((key, scope),) = deployed("azure", target)["secret_scopes"].items()
+    steps = (ROOT / "docs/architecture.md").read_text().replace("<env>", target)
+    assert f"bundle deployment bind {key} {scope['name']} --target {target}" in steps
+    # A scope that differs is not bound but made anew.
+    assert f'"scope": "{scope["name"]}", "scope_backend_type": "{scope["backend_type"]}"' in steps
+    assert f'"dns_name": "{scope["keyvault_metadata"]["dns_name"]}"' in steps
+
+
 def test_no_endpoint_is_made_by_the_bundle() -> None:
     assert "model_serving_endpoints" not in TYPES
 
