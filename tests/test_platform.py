@@ -30,7 +30,7 @@ DIFFERENCES = {
     "sqlite:///data/mlflow/{env}.db": "databricks",
     "sqlite:///data/mlflow/registry.db": "databricks-uc",
     "data/mlflow/artifacts/{env}": None,
-    "{env}": "/Shared/lakehouse_ml_{env}",
+    "{env}": "/Applications/lakehouse_ml/{env}/training",
     "binaryFile": "cloudFiles",
 }
 AUTO_LOADER = {

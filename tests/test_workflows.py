@@ -157,6 +157,23 @@ def test_on_azure_too() -> None:
     assert "make release" not in (ROOT / ".azure/deploy.yml").read_text()
 
 
+@pytest.mark.slow
+def test_on_azure_a_release_is_asked_for_by_organisation_and_project_wherever_the_repository_lies(
+    tmp_path: Path,
+) -> None:
+    (step,) = (
+        step for step in read(ROOT / ".azure/deploy.yml")["steps"] if "az pipelines" in step.get("script", "")
+    )
+    (tmp_path / "az").write_text('#!/bin/sh\necho "$@" >> calls\necho 7\n')
+    (tmp_path / "az").chmod(0o755)
+    given = {**step["env"], "BUILD": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", step["script"]], cwd=tmp_path, env=given, capture_output=True, check=True)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(calls) == 3
+    where = "--organization $(System.CollectionUri) --project $(System.TeamProject)"
+    assert [call for call in calls if where not in call] == []
+
+
 def test_both_platforms_give_the_bundle_the_same_variables() -> None:
     given = [
         set(re.findall(r"BUNDLE_VAR_(\w+):", (ROOT / path).read_text()))

@@ -71,7 +71,7 @@ def test_the_experiment_is_the_environments_and_keeps_its_files_where_the_worksp
     workspace: Workspace, logged: LoggedModel
 ) -> None:
     (made,) = workspace.asked("POST /api/2.0/mlflow/experiments/create")
-    assert made == {"name": "/Shared/lakehouse_ml_prod"}
+    assert made == {"name": "/Applications/lakehouse_ml/prod/training"}
     experiment = mlflow.get_run(logged.run_id).info.experiment_id
     assert mlflow.get_experiment(experiment).artifact_location.startswith("dbfs:/databricks/mlflow-tracking/")
 

@@ -346,6 +346,15 @@ def test_what_the_code_names_has_that_name_where_it_is_deployed(
 
 
 @EVERYWHERE
+def test_the_experiment_lies_in_the_folder_of_the_environment_whose_rights_it_inherits(
+    cloud: str, target: str
+) -> None:
+    # Below /Shared everybody manages everything, whatever permissions are given there.
+    name = deployed(cloud, target)["experiments"]["training"]["name"]
+    assert name == f"/Applications/lakehouse_ml/{target}/training"
+
+
+@EVERYWHERE
 def test_only_staging_and_prod_start_by_themselves(cloud: str, target: str) -> None:
     resources = deployed(cloud, target)
     starts = [
@@ -432,6 +441,16 @@ def test_the_trigger_waits_for_the_volume_that_it_watches(cloud: str, target: st
     url = resources["jobs"]["daily"]["trigger"]["file_arrival"]["url"]
     assert url == f"/Volumes/{target}/bronze/${{resources.volumes.bronze_landing.name}}/"
     assert resources["volumes"]["bronze_landing"]["name"] == "landing"
+
+
+@pytest.mark.parametrize("target", SHARED)
+def test_a_person_makes_and_binds_the_very_scope_that_the_bundle_has_on_azure(target: str) -> None:
+    ((key, scope),) = deployed("azure", target)["secret_scopes"].items()
+    steps = (ROOT / "docs/architecture.md").read_text().replace("<env>", target)
+    assert f"bundle deployment bind {key} {scope['name']} --target {target}" in steps
+    # A scope that differs is not bound but made anew.
+    assert f'"scope": "{scope["name"]}", "scope_backend_type": "{scope["backend_type"]}"' in steps
+    assert f'"dns_name": "{scope["keyvault_metadata"]["dns_name"]}"' in steps
 
 
 def test_no_endpoint_is_made_by_the_bundle() -> None:
@@ -535,7 +554,7 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(arguments: tuple[str, ...
 
 
 def test_a_reference_that_leads_nowhere_is_named() -> None:
-    files = bundle_files(with_values(experiment="/Shared/${bundle.nmae}"), "aws")
+    files = bundle_files(with_values(experiment="/${bundle.nmae}"), "aws")
     with pytest.raises(BundleError, match=r"\$\{bundle.nmae\}: leads nowhere"):
         resolve(files, "prod", GIVEN)
 

@@ -110,6 +110,20 @@ def test_promotion_may_read_what_a_person_is_answered_by(tmp_path: Path) -> None
     assert [table for table in tables if "SELECT" not in ROLES.held("promote", "prod", table)] == []
 
 
+@pytest.mark.parametrize("environment", ROLES.environments)
+def test_whoever_deploys_may_deploy_again(environment: str) -> None:
+    (row,) = (row for row in ROLES.rows(environment) if "CREATE_SCHEMA" in row.catalog)
+    assert row.jobs == dict.fromkeys(ROLES.run_as, "CAN_MANAGE")
+    # A deployment sets all rights on both: a person's own would go with the next person's.
+    assert (row.experiment, row.secret_scope) == ("CAN_MANAGE", "MANAGE")
+
+
+def test_every_job_may_read_the_experiment_that_each_session_looks_up() -> None:
+    for environment in SHARED:
+        readers = {row.role for row in ROLES.rows(environment) if row.experiment}
+        assert {*ROLES.run_as.values()} <= readers
+
+
 def volumes(value: Any, environment: str) -> set[str]:
     """Volumes that an entry of the catalog has paths in, as ``<schema>.<volume>``."""
     if isinstance(value, dict):
