@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 from lakehouse_ml.cli import cli
-from lakehouse_ml.cli.replaying import flights_feed, refusals, replay_folder
+from lakehouse_ml.cli.replaying import flights_feed, refusals, replay_folder, replay_name
 from lakehouse_ml.flights.feed import FeedError
 from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
@@ -86,6 +86,28 @@ def test_a_refusal_is_told_in_its_own_words(error: type[Exception]) -> None:
 def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:
     folders = {env: replay_folder(project.project_path, env) for env in ("dev", "staging")}
     assert folders == {env: project.project_path / "data/replay" / env for env in folders}
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "name"),
+    [
+        ("2013-04-01", "7d", "calm-from-2013-04-01-step-168h"),
+        ("2013-04-01", "1h", "calm-from-2013-04-01-step-1h"),
+        ("2013-04-01", "90min", "calm-from-2013-04-01-step-90min"),
+        ("2013-04-01", "30min", "calm-from-2013-04-01-step-30min"),
+        ("2013-04-01T12", "1h", "calm-from-2013-04-01T1200-step-1h"),
+    ],
+)
+def test_the_name_of_a_replay_holds_its_whole_start_and_step(start: str, step: str, name: str) -> None:
+    began = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    assert replay_name(None, began, pd.Timedelta(step).to_pytimedelta()) == name
+
+
+def test_a_replay_with_incidents_bears_the_name_of_their_file() -> None:
+    name = replay_name(
+        Path("conf/replay/incidents.yml"), datetime(2013, 4, 1, tzinfo=UTC), timedelta(days=14)
+    )
+    assert name == "incidents-from-2013-04-01-step-336h"
 
 
 def test_the_feed_of_flights_goes_wrong_as_the_file_says(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ from lakehouse_ml.replay.figures import difference_table, fate_table, policy_tab
 from lakehouse_ml.replay.page import write_page
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.policy_part import play_policy
-from lakehouse_ml.replay.steps import ReplayError, Step, moments
+from lakehouse_ml.replay.steps import MINUTE, ReplayError, Step, moments
 from lakehouse_ml.replay.world import DATA, World, build_world
 
 POLICY = "What retrains: nothing, the calendar, or the retrain controller. May be given several times. Default: all."
 INCIDENTS = "YAML file of what goes wrong. Default: nothing does."
 HOUR = timedelta(hours=1)
+MIDNIGHT = time()
 
 
 class Duration(click.ParamType):
@@ -64,18 +65,18 @@ def replay(
     env: str | None,
     policies: tuple[str, ...],
     incidents: Path | None,
-    **time: Any,
+    **times: Any,
 ) -> None:
     """Play a past again: the data once, each policy on it; what is done already is not done again."""
     env = env or settings.CONFIG_LOADER_ARGS["default_run_env"]
     text = incidents.read_text() if incidents else ""
     with refusals():
-        start, end, step = utc(time["start"]), utc(time["end"]), time["step"]
+        start, end, step = utc(times["start"]), utc(times["end"]), times["step"]
         script, nows = read_incidents(text), moments(start, end, step)
         if nows[-1] < end:
             console().print(f"Playing whole steps: to {nows[-1]:%Y-%m-%d %H:%M} UTC")
         folder = replay_folder(metadata.project_path, env)
-        world = World(folder / _name(incidents, start, step), metadata.project_path)
+        world = World(folder / replay_name(incidents, start, step), metadata.project_path)
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
             play(world, nows, policies or tuple(POLICIES), script)
@@ -94,9 +95,11 @@ def replay_folder(project_path: Path, env: str) -> Path:
     return Path(project_path / values["replay_root"] / values["catalog"])
 
 
-def _name(incidents: Path | None, start: datetime, step: timedelta) -> str:
+def replay_name(incidents: Path | None, start: datetime, step: timedelta) -> str:
     """What makes a replay another one; its end does not: it can be played on."""
-    return f"{incidents.stem if incidents else 'calm'}-from-{start:%Y-%m-%d}-step-{step // HOUR}h"
+    begins = f"{start:%Y-%m-%d}" if start.time() == MIDNIGHT else f"{start:%Y-%m-%dT%H%M}"
+    length = f"{step // MINUTE}min" if step % HOUR else f"{step // HOUR}h"
+    return f"{incidents.stem if incidents else 'calm'}-from-{begins}-step-{length}"
 
 
 @contextmanager
