@@ -10,12 +10,19 @@ import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
-from lakehouse_ml.cli import cli
-from lakehouse_ml.cli.replaying import flights_feed, refusals, replay_folder, replay_name
+from lakehouse_ml.cli import cli, replaying
+from lakehouse_ml.cli.replaying import (
+    flights_feed,
+    refusals,
+    refuse_what_the_feed_lacks,
+    replay_folder,
+    replay_name,
+)
 from lakehouse_ml.flights.feed import FeedError
 from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
-from lakehouse_ml.replay.steps import ReplayError
+from lakehouse_ml.replay.steps import ReplayError, Step
+from lakehouse_ml.replay.world import DATA, World
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +59,14 @@ def replay(project: ProjectMetadata, *options: str) -> Result:
         (("--policy", "sometimes"), "'never', 'monthly', 'triggered'"),
         (("--incidents", "nowhere.yml"), "does not exist"),
         (("--env", "nope"), "no environment 'nope'"),
+        (
+            ("--from", "2013-03-25T12"),
+            "--from=2013-03-25T12:00 is too early to train: give 2013-03-26 or later",
+        ),
+        (
+            ("--to", "2014-02-01"),
+            "the last step begins at 2014-01-20T00:00, and nothing arrives after 2014-01-02",
+        ),
     ],
 )
 def test_what_cannot_be_played_is_one_sentence_and_no_trace(
@@ -81,6 +96,15 @@ def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
 def test_a_refusal_is_told_in_its_own_words(error: type[Exception]) -> None:
     with pytest.raises(click.ClickException, match="as_of: 2012-01-01 lies before"), refusals():
         raise error("as_of: 2012-01-01 lies before the first data")
+
+
+def test_a_feed_is_asked_for_nothing_once_all_data_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "flights_reach", lambda: pytest.fail("the feed was asked"))
+    world, now = World(tmp_path, PROJECT), datetime(2013, 1, 1, tzinfo=UTC)
+    world.done(DATA).add(Step("run-1", now, {}, 1.0))
+    refuse_what_the_feed_lacks(world, [now], {})
 
 
 def test_each_environment_has_its_own_replays(project: ProjectMetadata) -> None:

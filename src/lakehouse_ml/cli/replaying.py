@@ -1,6 +1,6 @@
 """``kedro replay``: a past played again under each retraining policy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
@@ -17,19 +17,22 @@ from pydantic import ValidationError
 from lakehouse_ml.cli.landing import INSTANT
 from lakehouse_ml.cli.opened import conf_of, told
 from lakehouse_ml.flights import USE_CASE
-from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_window, publish
+from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_span, feed_window, publish
+from lakehouse_ml.flights.spine import HORIZON
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.hooks.session import take_lock
 from lakehouse_ml.incidents import FeedIncident, Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
+from lakehouse_ml.pipelines.training.params import TrainingParams
 from lakehouse_ml.replay.comparison import Comparison, compare_policies
 from lakehouse_ml.replay.data_part import Land, play_data
 from lakehouse_ml.replay.figures import difference_table, fate_table, policy_table
 from lakehouse_ml.replay.page import write_page
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.policy_part import play_policy
+from lakehouse_ml.replay.reach import Reach, refuse_beyond
 from lakehouse_ml.replay.steps import MINUTE, ReplayError, Step, moments
-from lakehouse_ml.replay.world import DATA, World, build_world
+from lakehouse_ml.replay.world import DATA, World, build_world, parameters
 
 POLICY = "What retrains: nothing, the calendar, or the retrain controller. May be given several times. Default: all."
 INCIDENTS = "YAML file of what goes wrong. Default: nothing does."
@@ -77,6 +80,7 @@ def replay(
             console().print(f"Playing whole steps: to {nows[-1]:%Y-%m-%d %H:%M} UTC")
         folder = replay_folder(metadata.project_path, env)
         world = World(folder / replay_name(incidents, start, step), metadata.project_path)
+        refuse_what_the_feed_lacks(world, nows, parameters(metadata.project_path / settings.CONF_SOURCE, env))
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
             play(world, nows, policies or tuple(POLICIES), script)
@@ -131,6 +135,23 @@ def play(
     for policy in policies:
         for _ in _shown(policy, play_policy(world, policy, steps, poisons)):
             pass
+
+
+def refuse_what_the_feed_lacks(world: World, nows: Sequence[datetime], params: Mapping[str, Any]) -> None:
+    """Make sure that the feed has what the steps ask of it; once all data is played, they ask nothing more.
+
+    Raises:
+        ReplayError: See :func:`refuse_beyond`.
+    """
+    if not all(world.done(DATA).find(now) for now in nows):
+        refuse_beyond(nows, flights_reach(), TrainingParams.model_validate(params["training"]))
+
+
+def flights_reach() -> Reach:
+    """How far the feed of flights goes."""
+    records = feed_records()
+    first_asked = records["timetable"]["scheduled_departure_at"].min() - HORIZON
+    return Reach(first_asked.date(), feed_span(records)[1].to_pydatetime())
 
 
 def flights_feed(incidents: Sequence[FeedIncident]) -> Land:
