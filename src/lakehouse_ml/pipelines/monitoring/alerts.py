@@ -11,7 +11,7 @@ from pydantic import Field
 
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, About, Finding, Owners, owner_of
+from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, RULES, About, Finding, Owners, owner_of
 from lakehouse_ml.pipelines.monitoring.frames import naive, rows_of
 from lakehouse_ml.pipelines.monitoring.params import Params
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
@@ -88,6 +88,11 @@ class DataParams(Params):
             raise ValueError(
                 f"monitoring.data (max_hours, no_fixed_time) {'; '.join(told)}; the sources are {', '.join(sources)}"
             )
+
+
+def rule_names(drift: DriftParams) -> tuple[str, ...]:
+    """Names of all rules that an alert can be of."""
+    return (*RULES, *(rule.name for rule in drift.rules))
 
 
 def drift_alerts(drift: pd.DataFrame, params: DriftParams, *, owners: Owners) -> list[Finding]:
