@@ -13,6 +13,7 @@ from kedro.framework.startup import ProjectMetadata, bootstrap_project
 from lakehouse_ml.cli import cli, replaying
 from lakehouse_ml.cli.replaying import (
     flights_feed,
+    read_script,
     refusals,
     refuse_what_the_feed_lacks,
     replay_folder,
@@ -22,7 +23,7 @@ from lakehouse_ml.flights.feed import FeedError
 from lakehouse_ml.incidents import Poisoned, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
 from lakehouse_ml.replay.steps import ReplayError, Step
-from lakehouse_ml.replay.world import DATA, World
+from lakehouse_ml.replay.world import DATA, World, parameters
 
 pytestmark = pytest.mark.slow
 
@@ -79,16 +80,36 @@ def test_what_cannot_be_played_is_one_sentence_and_no_trace(
     assert not (project.project_path / "data").exists()
 
 
-def test_a_mistake_in_the_file_of_incidents_is_named(project: ProjectMetadata) -> None:
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (
+            "kind: flood",
+            "flood: Input tag 'flood' found using 'kind' does not match any of the expected tags",
+        ),
+        (
+            "kind: silent, source: wether",
+            "flood: source: must be one of timetable, movements, weather, planes",
+        ),
+        ("kind: silent, source: weather, noticed_by: [freshnes]", "values_went_missing, is 'freshnes'"),
+        ("kind: silent, source: [", "expected the node content, but found '}'"),
+    ],
+)
+def test_a_mistake_in_the_file_of_incidents_is_named_before_anything_is_built(
+    project: ProjectMetadata, mistake: str, words: str
+) -> None:
     file = project.project_path / "incidents.yml"
-    file.write_text("[{name: flood, kind: flood, from: 2013-05-01, until: 2013-05-02}]")
+    file.write_text(f"[{{name: flood, from: 2013-05-01, until: 2013-05-02, {mistake}}}]")
     result = replay(project, "--incidents", str(file))
-    assert result.exit_code != 0
-    assert "'flood' found using 'kind' does not match any of the expected tags" in result.output
+    assert result.exit_code == 1
+    assert f"Error: {file}: " in result.output
+    assert words in result.output
+    assert not (project.project_path / "data").exists()
 
 
 def test_the_projects_own_incidents_are_sound(project: ProjectMetadata) -> None:
-    kinds = [one.kind for one in read_incidents((PROJECT / "conf/replay/incidents.yml").read_text())]
+    file = PROJECT / "conf/replay/incidents.yml"
+    kinds = [one.kind for one in read_script(file, file.read_text(), parameters(PROJECT / "conf", "dev"))]
     assert kinds == ["silent", "renamed", "poisoned", "resent", "scaled"]
 
 

@@ -21,8 +21,9 @@ from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_s
 from lakehouse_ml.flights.spine import HORIZON
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.hooks.session import take_lock
-from lakehouse_ml.incidents import FeedIncident, Poisoned, read_incidents
+from lakehouse_ml.incidents import FeedIncident, IncidentError, Poisoned, check_incidents, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
+from lakehouse_ml.pipelines.monitoring.alerts import DriftParams, rule_names
 from lakehouse_ml.pipelines.training.params import TrainingParams
 from lakehouse_ml.replay.comparison import Comparison, compare_policies
 from lakehouse_ml.replay.data_part import Land, play_data
@@ -75,12 +76,14 @@ def replay(
     text = incidents.read_text() if incidents else ""
     with refusals():
         start, end, step = utc(times["start"]), utc(times["end"]), times["step"]
-        script, nows = read_incidents(text), moments(start, end, step)
+        nows = moments(start, end, step)
         if nows[-1] < end:
             console().print(f"Playing whole steps: to {nows[-1]:%Y-%m-%d %H:%M} UTC")
         folder = replay_folder(metadata.project_path, env)
+        params = parameters(metadata.project_path / settings.CONF_SOURCE, env)
+        script = read_script(incidents, text, params)
         world = World(folder / replay_name(incidents, start, step), metadata.project_path)
-        refuse_what_the_feed_lacks(world, nows, parameters(metadata.project_path / settings.CONF_SOURCE, env))
+        refuse_what_the_feed_lacks(world, nows, params)
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
             play(world, nows, policies or tuple(POLICIES), script)
@@ -97,6 +100,23 @@ def replay_folder(project_path: Path, env: str) -> Path:
     """
     values = conf_of(project_path, env)["globals"]
     return Path(project_path / values["replay_root"] / values["catalog"])
+
+
+def read_script(
+    file: Path | None, text: str, params: Mapping[str, Any]
+) -> tuple[FeedIncident | Poisoned, ...]:
+    """The incidents of a file in the order of time, which name what the use case and the monitor have.
+
+    Raises:
+        ReplayError: Naming the file and every mistake in it.
+    """
+    rules = rule_names(DriftParams.model_validate(params["monitoring"]["drift"]))
+    try:
+        script = read_incidents(text)
+        check_incidents(script, USE_CASE.sources, rules)
+    except IncidentError as error:
+        raise ReplayError(f"{file}: {error}") from error
+    return script
 
 
 def replay_name(incidents: Path | None, start: datetime, step: timedelta) -> str:
