@@ -1,18 +1,38 @@
 """What goes wrong, and when: values of a file, for a feed that plays it and a replay that shows what came of it."""
 
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from lakehouse_ml.lakehouse.contract import Contract
+from lakehouse_ml.lakehouse.sources import record_fields
+
+
+class IncidentError(ValueError):
+    """A file of incidents has mistakes; the message tells of each its place, the value and what it may be."""
 
 
 def _utc(given: Any) -> datetime:
-    moment = datetime.fromisoformat(str(given))
+    try:
+        moment = datetime.fromisoformat(str(given))
+    except ValueError as error:
+        raise ValueError("must be a moment such as 2013-05-25 or 2013-05-25T12:00") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 Moment = Annotated[datetime, BeforeValidator(_utc)]
+Sources = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Incident(BaseModel):
@@ -35,7 +55,7 @@ class Incident(BaseModel):
     @model_validator(mode="after")
     def _lasts(self) -> "Incident":
         if self.end <= self.start:
-            raise ValueError(f"{self.name}: until must lie after from, is {self.end} and {self.start}")
+            raise ValueError(f"until must lie after from, is {self.end} and {self.start}")
         return self
 
 
@@ -60,9 +80,9 @@ class Renamed(Incident):
     """
 
     kind: Literal["renamed"]
-    sources: tuple[str, ...]
+    sources: Sources
     column: str
-    values: dict[str, str]
+    values: dict[str, str] = Field(min_length=1)
 
 
 class Scaled(Incident):
@@ -77,7 +97,7 @@ class Scaled(Incident):
     kind: Literal["scaled"]
     source: str
     column: str
-    factor: float = Field(gt=0)
+    factor: float = Field(gt=0, allow_inf_nan=False)
 
 
 class Resent(Incident):
@@ -88,7 +108,7 @@ class Resent(Incident):
     """
 
     kind: Literal["resent"]
-    sources: tuple[str, ...]
+    sources: Sources
 
 
 class Poisoned(Incident):
@@ -108,6 +128,8 @@ class Poisoned(Incident):
 
 FeedIncident = Silent | Renamed | Scaled | Resent
 AnyIncident = Annotated[FeedIncident | Poisoned, Field(discriminator="kind")]
+# Spark SQL types of the columns that can go wrong in this way.
+_TEXTS, _NUMBERS = ("string",), ("int", "bigint", "float", "double")
 _FILE: TypeAdapter[tuple[AnyIncident, ...]] = TypeAdapter(tuple[AnyIncident, ...])
 
 
@@ -115,6 +137,91 @@ def read_incidents(text: str) -> tuple[FeedIncident | Poisoned, ...]:
     """The incidents of a YAML file in the order of time; none where it is empty.
 
     Raises:
-        ValidationError: A value is missing, unknown or out of range.
+        IncidentError: It is no YAML, or values are missing, unknown or out of range.
     """
-    return tuple(sorted(_FILE.validate_python(yaml.safe_load(text) or ()), key=lambda one: one.start))
+    try:
+        # Values as text: YAML would refuse a day that does not exist without telling whose it is.
+        given = yaml.load(text, yaml.BaseLoader) or ()
+        found = _FILE.validate_python(given)
+    except yaml.YAMLError as error:
+        raise IncidentError(" ".join(str(error).split())) from error
+    except ValidationError as error:
+        raise IncidentError("; ".join(_told(given, one) for one in error.errors())) from error
+    return tuple(sorted(found, key=lambda one: one.start))
+
+
+def _told(given: Any, mistake: Mapping[str, Any]) -> str:
+    """Whose value, what it must be, and what it is."""
+    place, value = mistake["loc"], mistake["input"]
+    whose = _name(given[place[0]], int(place[0])) if place else "the file"
+    # What follows the incident's number is its kind.
+    field = ".".join(map(str, place[2:]))
+    words = mistake["msg"].removeprefix("Value error, ")
+    return ": ".join(part for part in (whose, field, words) if part) + _is(value)
+
+
+def _name(given: Any, number: int) -> str:
+    named = given.get("name") if isinstance(given, Mapping) else None
+    return str(named or f"incident {number + 1}")
+
+
+def _is(value: object) -> str:
+    # A whole incident, or all of them, would tell nothing.
+    return f", is {value!r}" if isinstance(value, str) else ""
+
+
+def check_incidents(
+    incidents: Iterable[FeedIncident | Poisoned], sources: Sequence[Contract], rules: Collection[str]
+) -> None:
+    """Make sure that incidents name only what there is, and that their columns can go wrong in this way.
+
+    Args:
+        incidents: What goes wrong.
+        sources: Contracts of the use case's sources.
+        rules: Names of the alert rules.
+
+    Raises:
+        IncidentError: Naming every source, column and rule that does not fit.
+    """
+    contracts = {source.name: source for source in sources}
+    mistakes = [told for incident in incidents for told in _misnamed(incident, contracts, rules)]
+    if mistakes:
+        raise IncidentError("; ".join(mistakes))
+
+
+def _misnamed(
+    incident: FeedIncident | Poisoned, contracts: Mapping[str, Contract], rules: Collection[str]
+) -> Iterator[str]:
+    field, sources = _sources(incident)
+    yield from _unknown(f"{incident.name}: {field}", sources, contracts)
+    yield from _unknown(f"{incident.name}: noticed_by", incident.noticed_by, rules)
+    known = [contracts[source] for source in sources if source in contracts]
+    if isinstance(incident, Renamed):
+        yield from _unfit(incident, known, "text", _TEXTS)
+    if isinstance(incident, Scaled):
+        yield from _unfit(incident, known, "number", _NUMBERS)
+
+
+def _sources(incident: FeedIncident | Poisoned) -> tuple[str, tuple[str, ...]]:
+    """The field that names sources, and what it names."""
+    if isinstance(incident, Poisoned):
+        return "", ()
+    if isinstance(incident, Silent | Scaled):
+        return "source", (incident.source,)
+    return "sources", incident.sources
+
+
+def _unknown(place: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            yield f"{place}: must be one of {', '.join(known)}, is {name!r}"
+
+
+def _unfit(
+    incident: Renamed | Scaled, sources: Iterable[Contract], kind: str, types: Collection[str]
+) -> Iterator[str]:
+    for source in sources:
+        fit = [column.name for column in record_fields(source) if column.type in types]
+        place = f"{incident.name}: column: must be a {kind} of {source.name}"
+        if incident.column not in fit:
+            yield f"{place} ({', '.join(fit) or 'it has none'}), is {incident.column!r}"

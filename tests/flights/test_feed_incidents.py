@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
 from lakehouse_ml.flights.feed import Damage, FeedError, Incidents, Mess, Window, publish
 from lakehouse_ml.incidents import read_incidents
@@ -146,25 +145,3 @@ def test_a_folder_played_with_other_damage_is_refused(weeks: Records, tmp_path: 
         land(weeks, tmp_path, RESENT)
     with pytest.raises(FeedError, match="now asked: seed 1"):
         list(publish(weeks, tmp_path, Window(START, END, "day"), Mess(1)))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[{name: a, kind: flood, from: 2013-03-08, until: 2013-03-11}]", "kind"),
-        (
-            "[{name: a, kind: silent, source: weather, from: 2013-03-11, until: 2013-03-11}]",
-            "until must lie after",
-        ),
-        (SILENT.replace("source", "sauce"), "source"),
-        (SCALED.replace("60", "0"), "greater than 0"),
-    ],
-)
-def test_a_file_of_incidents_with_a_mistake_is_refused(text: str, words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
-        read_incidents(text)
-
-
-def test_incidents_stand_in_the_order_of_time_whatever_the_files_order() -> None:
-    later = RESENT.replace("03-08", "03-09")
-    assert [one.name for one in read_incidents(f"- {later[1:-1]}\n- {SILENT[1:-1]}")] == ["silence", "twice"]

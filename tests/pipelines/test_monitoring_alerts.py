@@ -1,17 +1,21 @@
+import ast
 from datetime import date, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from lakehouse_ml.flights import USE_CASE
+from lakehouse_ml.pipelines.monitoring import findings
 from lakehouse_ml.pipelines.monitoring.alerts import (
     DriftParams,
     DriftRule,
     drift_alerts,
     quality_alerts,
     retrain_alerts,
+    rule_names,
 )  # fmt: skip
-from lakehouse_ml.pipelines.monitoring.findings import Finding, found_alerts
+from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, RULES, Finding, found_alerts
 from lakehouse_ml.pipelines.monitoring.landed import DataParams
 from lakehouse_ml.pipelines.monitoring.retrain import Reason, RetrainDecision
 from monitoring_builders import (
@@ -154,3 +158,32 @@ def test_the_shipped_drift_rules_watch_what_is_planned_and_leave_the_weather_alo
 
 def test_every_shipped_limit_names_a_source_of_the_use_case() -> None:
     DataParams(**shipped("data")).check_sources([contract.name for contract in USE_CASE.sources])
+
+
+def named_in_code() -> set[str]:
+    """Names that the monitor's code gives to rules: of findings and breaches, and of what a day's counts break."""
+    files = Path(findings.__file__).parent.glob("*.py")
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    makers = ("Finding", "Breach", "_finding")
+    calls = [n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") in makers]
+    named = [value for call in calls for value in call.args[:1]]
+    named += [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "rule"]
+    named += [n.value.elts[0] for n in nodes if isinstance(n, ast.Yield) and isinstance(n.value, ast.Tuple)]
+    return {node.value for node in named if isinstance(node, ast.Constant)}
+
+
+def test_every_rule_of_the_code_is_listed() -> None:
+    assert named_in_code() | {RETRAIN} == set(RULES)
+    assert len(set(RULES)) == len(RULES)
+
+
+def test_the_rules_are_those_of_the_code_and_of_drift() -> None:
+    assert rule_names(DriftParams(rules=(RULE,))) == (*RULES, "shift")
+
+
+def test_the_runbook_explains_every_rule() -> None:
+    page = (Path(__file__).parents[2] / "docs/runbook.md").read_text()
+    table = page.split("## An alert is open")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    told = [name.strip("` ") for row in rows for name in row.split(",")]
+    assert sorted(told) == sorted(rule_names(DriftParams.model_validate(shipped("drift"))))

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from builders import labelled_frame, training_params, training_rows
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.pipelines.training.params import TrainingParams
-from lakehouse_ml.pipelines.training.periods import periods_of
+from lakehouse_ml.pipelines.training.periods import first_trained_on, periods_of
 from lakehouse_ml.pipelines.training.split import (
     check_enough,
     days_spread_evenly,
@@ -27,6 +27,15 @@ def test_periods_are_history_then_folds_then_the_holdout_up_to_now():
     assert PERIODS.fold_starts == (date(2013, 1, 24), date(2013, 1, 29))
     assert PERIODS.holdout_start == date(2013, 2, 3)
     assert PERIODS.holdout_end == date(2013, 2, 10)
+
+
+def test_the_first_training_has_just_the_days_of_history_that_it_needs():
+    params, rows = training_params(), training_rows()
+    first = first_trained_on(date(2013, 1, 1), params)
+    for as_of, days in ((first, 10), (first - timedelta(days=1), 9)):
+        periods = periods_of(datetime.combine(as_of, time(), UTC), params)
+        history = rows[rows["predict_date"] < pd.Timestamp(periods.fold_starts[0])]
+        assert history["predict_date"].nunique() == days
 
 
 def test_an_unfinished_day_is_in_no_period():

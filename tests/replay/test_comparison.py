@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from lakehouse_ml.metrics import METRICS as KNOWN
 from lakehouse_ml.replay.comparison import METRICS, WHOLE, Comparison, common_rows, pairs
 from lakehouse_ml.replay.figures import DIFFERENCE_HEADINGS, HEADINGS, difference_rows, fate_rows, policy_rows
+from lakehouse_ml.replay.steps import ReplayError
 from lakehouse_ml.replay.story import Story
 from lakehouse_ml.replay.verdict import judged, verdict
 from replay_builders import alert, alerts, comparison, scored, story, training
@@ -66,6 +67,13 @@ def test_only_rows_that_every_policy_scored_are_compared() -> None:
     rows = common_rows({"never": story("never"), "monthly": less})
     assert len(rows["never"]) == len(rows["monthly"]) == len(short.scored) - 5
     assert rows["never"]["key"].tolist() == rows["monthly"]["key"].tolist()
+
+
+def test_policies_without_a_common_row_are_not_compared() -> None:
+    without = story("never")
+    nothing = Story(**{**vars(without), "scored": without.scored.iloc[:0]})
+    with pytest.raises(ReplayError, match=r"\(alone: never 0, monthly 5880\).* play on with a later --to"):
+        comparison(nothing, story("monthly"))
 
 
 def test_of_one_policy_there_is_no_difference() -> None:

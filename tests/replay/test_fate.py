@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from lakehouse_ml.replay.fate import Fate, fate_of
+from lakehouse_ml.replay.fate import Fate, fate_of, fates_of
 from lakehouse_ml.replay.story import Training
 from replay_builders import INCIDENTS, NO_ALERTS, NOWS, alert, alerts, ingestion_log, story, training
 
@@ -16,7 +16,8 @@ NOTICED = alert("freshness", "2013-05-06", "2013-05-13")
 
 
 def fate(incident: object, rows: pd.DataFrame = NO_ALERTS, *trainings: Training) -> Fate:
-    return fate_of(incident, story("triggered", rows=rows, trainings=(FIRST, *trainings)), LOG, NOWS)
+    (found,) = fates_of([incident], story("triggered", rows=rows, trainings=(FIRST, *trainings)), LOG, NOWS)
+    return found
 
 
 def day(text: str) -> datetime:
@@ -84,6 +85,33 @@ def test_a_poisoned_model_is_the_last_one_of_its_step() -> None:
     regular, meddled = training("2013-05-13", "2"), training("2013-05-13")
     assert fate(POISONED, alerts(), regular, meddled).contained == day("2013-05-13")
     assert fate(POISONED, alerts(), meddled, regular).contained is None
+
+
+def test_each_of_two_poisons_in_a_step_has_the_decision_on_its_own_model() -> None:
+    both = [POISONED.model_copy(update={"start": day(start)}) for start in ("2013-05-14", "2013-05-15")]
+    own, promoted, refused = training("2013-05-20"), training("2013-05-20", "2"), training("2013-05-20")
+    for decided in ([promoted, refused], [own, promoted, refused]):
+        first, second = fates_of(both, story("triggered", trainings=(FIRST, *decided)), LOG, NOWS)
+        assert (first.contained, first.contained_by) == (None, "nothing refused it")
+        assert second.contained == day("2013-05-20")
+
+
+def test_a_poison_whose_training_was_not_decided_on_was_not_reached() -> None:
+    found = fates_of([POISONED, POISONED], story("never", trainings=(training("2013-05-13"),)), LOG, NOWS)
+    assert [one.contained_by for one in found] == [
+        "refused: floor_roc_auc: FAILED 0.4",
+        "it was not reached",
+    ]
+
+
+def test_a_refusal_of_the_policys_own_is_not_taken_for_the_meddled_one_that_equals_it() -> None:
+    silent, poison = SILENT.model_copy(update={"end": day("2013-05-14")}), POISONED
+    own, meddled = training("2013-05-13"), training("2013-05-13")
+    rows = alerts(alert("freshness", "2013-05-06", "2013-05-20"))
+    found, _ = fates_of(
+        [silent, poison], story("triggered", rows=rows, trainings=(FIRST, own, meddled)), LOG, NOWS
+    )
+    assert found.contained_by == "the gate refused what was trained meanwhile"
 
 
 def test_files_that_came_twice_are_known_as_duplicates_in_the_step_that_takes_them() -> None:

@@ -1,7 +1,9 @@
 """A replay's own environments: values of the project's, places of its own, and nothing written to the data part."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -9,12 +11,15 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
+from pyspark.sql import SparkSession
 
 from lakehouse_ml.datasets import DeltaTable, RecordedTable, RecordedVersions
+from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.pipeline_registry import register_pipelines
 from lakehouse_ml.replay.code import refuse_other_code
 from lakehouse_ml.replay.policies import POLICIES
-from lakehouse_ml.replay.steps import ReplayError
+from lakehouse_ml.replay.steps import ReplayError, Step
+from lakehouse_ml.replay.story import _read
 from lakehouse_ml.replay.world import DATA, ROOTS, World, build_world
 
 pytestmark = pytest.mark.slow
@@ -75,6 +80,16 @@ def test_a_policy_writes_only_its_own_tables_and_reads_the_data_part_as_recorded
     assert layers
     assert all(isinstance(catalog.get(name), RecordedTable) for name in layers - written)
     assert all(isinstance(catalog.get(name), RecordedVersions) for name in read if "versions" in name)
+
+
+def test_a_policy_that_never_had_a_champion_left_a_story_of_nothing(
+    spark: SparkSession, world: World
+) -> None:
+    catalog = catalog_of(built(world), "never")
+    catalog["gold_labels"] = spark.createDataFrame([], USE_CASE.labels.contract.ddl)
+    context, step = SimpleNamespace(catalog=catalog), Step("run-1", datetime(2013, 4, 1, tzinfo=UTC), {}, 1.0)
+    found = _read(context, "never", [step], USE_CASE)  # type: ignore[arg-type]
+    assert (len(found.scored), len(found.alerts), found.trainings, found.held_back) == (0, 0, [], {})
 
 
 def test_values_of_the_environment_hold_but_for_those_of_a_replay(world: World) -> None:

@@ -1,8 +1,8 @@
 """``kedro replay``: a past played again under each retraining policy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,28 @@ from pydantic import ValidationError
 from lakehouse_ml.cli.landing import INSTANT
 from lakehouse_ml.cli.opened import conf_of, told
 from lakehouse_ml.flights import USE_CASE
-from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_window, publish
+from lakehouse_ml.flights.feed import FeedError, Incidents, feed_records, feed_span, feed_window, publish
+from lakehouse_ml.flights.spine import HORIZON
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.hooks.session import take_lock
-from lakehouse_ml.incidents import FeedIncident, Poisoned, read_incidents
+from lakehouse_ml.incidents import FeedIncident, IncidentError, Poisoned, check_incidents, read_incidents
 from lakehouse_ml.pipelines.ingestion.open_run import AsOfError
+from lakehouse_ml.pipelines.monitoring.alerts import DriftParams, rule_names
+from lakehouse_ml.pipelines.training.params import TrainingParams
 from lakehouse_ml.replay.comparison import Comparison, compare_policies
 from lakehouse_ml.replay.data_part import Land, play_data
 from lakehouse_ml.replay.figures import difference_table, fate_table, policy_table
 from lakehouse_ml.replay.page import write_page
 from lakehouse_ml.replay.policies import POLICIES
 from lakehouse_ml.replay.policy_part import play_policy
-from lakehouse_ml.replay.steps import ReplayError, Step, moments
-from lakehouse_ml.replay.world import DATA, World, build_world
+from lakehouse_ml.replay.reach import Reach, refuse_beyond
+from lakehouse_ml.replay.steps import MINUTE, ReplayError, Step, moments
+from lakehouse_ml.replay.world import DATA, World, build_world, parameters
 
 POLICY = "What retrains: nothing, the calendar, or the retrain controller. May be given several times. Default: all."
 INCIDENTS = "YAML file of what goes wrong. Default: nothing does."
 HOUR = timedelta(hours=1)
+MIDNIGHT = time()
 
 
 class Duration(click.ParamType):
@@ -64,18 +69,21 @@ def replay(
     env: str | None,
     policies: tuple[str, ...],
     incidents: Path | None,
-    **time: Any,
+    **times: Any,
 ) -> None:
     """Play a past again: the data once, each policy on it; what is done already is not done again."""
     env = env or settings.CONFIG_LOADER_ARGS["default_run_env"]
     text = incidents.read_text() if incidents else ""
     with refusals():
-        start, end, step = utc(time["start"]), utc(time["end"]), time["step"]
-        script, nows = read_incidents(text), moments(start, end, step)
+        start, end, step = utc(times["start"]), utc(times["end"]), times["step"]
+        nows = moments(start, end, step)
         if nows[-1] < end:
             console().print(f"Playing whole steps: to {nows[-1]:%Y-%m-%d %H:%M} UTC")
         folder = replay_folder(metadata.project_path, env)
-        world = World(folder / _name(incidents, start, step), metadata.project_path)
+        params = parameters(metadata.project_path / settings.CONF_SOURCE, env)
+        script = read_script(incidents, text, params)
+        world = World(folder / replay_name(incidents, start, step), metadata.project_path)
+        refuse_what_the_feed_lacks(world, nows, params)
         with alone(world):
             build_world(world, env, tuple(POLICIES), text)
             play(world, nows, policies or tuple(POLICIES), script)
@@ -94,9 +102,28 @@ def replay_folder(project_path: Path, env: str) -> Path:
     return Path(project_path / values["replay_root"] / values["catalog"])
 
 
-def _name(incidents: Path | None, start: datetime, step: timedelta) -> str:
+def read_script(
+    file: Path | None, text: str, params: Mapping[str, Any]
+) -> tuple[FeedIncident | Poisoned, ...]:
+    """The incidents of a file in the order of time, which name what the use case and the monitor have.
+
+    Raises:
+        ReplayError: Naming the file and every mistake in it.
+    """
+    rules = rule_names(DriftParams.model_validate(params["monitoring"]["drift"]))
+    try:
+        script = read_incidents(text)
+        check_incidents(script, USE_CASE.sources, rules)
+    except IncidentError as error:
+        raise ReplayError(f"{file}: {error}") from error
+    return script
+
+
+def replay_name(incidents: Path | None, start: datetime, step: timedelta) -> str:
     """What makes a replay another one; its end does not: it can be played on."""
-    return f"{incidents.stem if incidents else 'calm'}-from-{start:%Y-%m-%d}-step-{step // HOUR}h"
+    begins = f"{start:%Y-%m-%d}" if start.time() == MIDNIGHT else f"{start:%Y-%m-%dT%H%M}"
+    length = f"{step // MINUTE}min" if step % HOUR else f"{step // HOUR}h"
+    return f"{incidents.stem if incidents else 'calm'}-from-{begins}-step-{length}"
 
 
 @contextmanager
@@ -128,6 +155,23 @@ def play(
     for policy in policies:
         for _ in _shown(policy, play_policy(world, policy, steps, poisons)):
             pass
+
+
+def refuse_what_the_feed_lacks(world: World, nows: Sequence[datetime], params: Mapping[str, Any]) -> None:
+    """Make sure that the feed has what the steps ask of it; once all data is played, they ask nothing more.
+
+    Raises:
+        ReplayError: See :func:`refuse_beyond`.
+    """
+    if not all(world.done(DATA).find(now) for now in nows):
+        refuse_beyond(nows, flights_reach(), TrainingParams.model_validate(params["training"]))
+
+
+def flights_reach() -> Reach:
+    """How far the feed of flights goes."""
+    records = feed_records()
+    first_asked = records["timetable"]["scheduled_departure_at"].min() - HORIZON
+    return Reach(first_asked.date(), feed_span(records)[1].to_pydatetime())
 
 
 def flights_feed(incidents: Sequence[FeedIncident]) -> Land:

@@ -82,7 +82,7 @@ def compare_policies(
     """Compare the policies that were played to the end.
 
     Raises:
-        ReplayError: None was.
+        ReplayError: None was, or they have no prediction in common whose truth is known.
     """
     read = {policy: read_story(world, policy, nows, use_case) for policy in POLICIES}
     stories = {policy: story for policy, story in read.items() if story is not None}
@@ -104,7 +104,11 @@ def compared(
     costs: Costs,
     files: pd.DataFrame,
 ) -> Comparison:
-    """The comparison of policies' records; ``files`` is the data part's ``ops.ingestion_log``."""
+    """The comparison of policies' records; ``files`` is the data part's ``ops.ingestion_log``.
+
+    Raises:
+        ReplayError: The policies have no prediction in common whose truth is known.
+    """
     common = common_rows(stories)
     period = "M" if nows[-1] - nows[0] >= MONTHLY_FROM else "W-SUN"
     drawn = list(_drawn_metrics(common, period, costs))
@@ -121,10 +125,20 @@ def compared(
 
 
 def common_rows(stories: Mapping[str, Story]) -> dict[str, pd.DataFrame]:
-    """Rows that every policy predicted, in one order: only what is paired can be compared."""
+    """Rows that every policy predicted, in one order: only what is paired can be compared.
+
+    Raises:
+        ReplayError: There are none.
+    """
     keys = reduce(
         pd.Index.intersection, (pd.Index(story.scored["key"]) for story in stories.values())
     ).sort_values()
+    if keys.empty:
+        own = ", ".join(f"{policy} {len(story.scored)}" for policy, story in stories.items())
+        raise ReplayError(
+            f"nothing to compare: no prediction of every policy has a known truth (alone: {own}); a policy predicts "
+            f"from the step after its first promotion on, so play on with a later --to"
+        )
     return {
         policy: story.scored.set_index("key").loc[keys].reset_index() for policy, story in stories.items()
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 import pandas as pd
 
@@ -39,37 +40,47 @@ class Fate:
 def fates_of(
     incidents: Sequence[FeedIncident | Poisoned], story: Story, files: pd.DataFrame, nows: Sequence[datetime]
 ) -> list[Fate]:
-    """What became of each incident; a poisoned training is no reaction to the others, see :func:`fate_of`."""
-    poisons = [incident for incident in incidents if isinstance(incident, Poisoned)]
-    meddled = [poisoned_training(incident, story.trainings, nows) for incident in poisons]
-    sound = replace(story, trainings=[training for training in story.trainings if training not in meddled])
-    return [fate_of(incident, story if incident in poisons else sound, files, nows) for incident in incidents]
-
-
-def fate_of(
-    incident: FeedIncident | Poisoned, story: Story, files: pd.DataFrame, nows: Sequence[datetime]
-) -> Fate:
-    """What became of the incident.
+    """What became of each incident; a poisoned training is no reaction to the others.
 
     Args:
-        incident: What went wrong.
+        incidents: What went wrong, in the order of time.
         story: The policy's record.
         files: The data part's ``ops.ingestion_log``, times in UTC without zone.
         nows: The steps' nows.
     """
-    if isinstance(incident, Poisoned):
-        return _fate_of_poison(incident, story, nows)
+    poisons = [incident for incident in incidents if isinstance(incident, Poisoned)]
+    meddled = meddled_trainings(poisons, story.trainings, nows)
+    # A refusal of the policy's own may equal that of a meddled model in every value.
+    apart = [one for one in story.trainings if not any(one is other for other in meddled)]
+    sound, decided = replace(story, trainings=apart), iter(meddled)
+    return [
+        _fate_of_poison(incident, next(decided))
+        if isinstance(incident, Poisoned)
+        else fate_of(incident, sound, files, nows)
+        for incident in incidents
+    ]
+
+
+def fate_of(incident: FeedIncident, story: Story, files: pd.DataFrame, nows: Sequence[datetime]) -> Fate:
+    """What became of an incident of the data; as of :func:`fates_of`, the story without meddled trainings."""
     if isinstance(incident, Resent):
         return _fate_of_resent(incident, files, nows)
     return _fate_of_data(incident, story, nows)
 
 
-def poisoned_training(
-    incident: Poisoned, trainings: Sequence[Training], nows: Sequence[datetime]
-) -> Training | None:
-    """The decision on the meddled model: the last one of its step."""
-    due = first_from(incident.start, nows)
-    return next((training for training in reversed(trainings) if training.as_of == due), None)
+def meddled_trainings(
+    poisons: Sequence[Poisoned], trainings: Sequence[Training], nows: Sequence[datetime]
+) -> list[Training | None]:
+    """The decision on each meddled model; None: it was not reached.
+
+    Those of a step are its last decisions, in the order of the poisons: they come after the policy's own.
+    """
+    found: list[Training | None] = []
+    for due, together in groupby(poisons, key=lambda poison: first_from(poison.start, nows)):
+        count = len(list(together))
+        decided = [training for training in trainings if training.as_of == due]
+        found += [*decided[-count:], *[None] * count][:count]
+    return found
 
 
 def first_from(moment: datetime, nows: Sequence[datetime]) -> datetime | None:
@@ -77,8 +88,7 @@ def first_from(moment: datetime, nows: Sequence[datetime]) -> datetime | None:
     return next((now for now in nows if now >= moment), None)
 
 
-def _fate_of_poison(incident: Poisoned, story: Story, nows: Sequence[datetime]) -> Fate:
-    training = poisoned_training(incident, story.trainings, nows)
+def _fate_of_poison(incident: Poisoned, training: Training | None) -> Fate:
     if training is None or training.decision != "refused":
         return Fate(
             incident, None, "", None, "nothing refused it" if training else "it was not reached", None

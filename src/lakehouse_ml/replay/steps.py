@@ -9,6 +9,9 @@ from typing import Any
 
 from lakehouse_ml.lakehouse.run import Run
 
+# Steps are told apart by their minute, in records and names of runs.
+MINUTE = timedelta(minutes=1)
+
 
 class ReplayError(ValueError):
     """The replay cannot be played as asked; the message names the value and the way out."""
@@ -44,10 +47,14 @@ def moments(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
     A shorter last step would be in the way of those who play on, so that none is played.
 
     Raises:
-        ReplayError: The end does not lie a step after the start, or the step is no time.
+        ReplayError: The end does not lie a step after the start, or start or step is no time of whole minutes.
     """
     if step <= timedelta(0):
         raise ReplayError(f"--step must be longer than nothing, is {step}")
+    if step % MINUTE or start.second or start.microsecond:
+        raise ReplayError(
+            f"--from and --step must be whole minutes: from={start:%Y-%m-%dT%H:%M:%S}, step={step}"
+        )
     count = (end - start) // step
     if count < 1:
         raise ReplayError(

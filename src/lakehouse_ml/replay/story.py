@@ -65,14 +65,17 @@ def read_story(world: World, policy: str, nows: Sequence[datetime], use_case: Us
 
 def _read(context: KedroContext, policy: str, steps: Sequence[Step], use_case: UseCase) -> Story:
     catalog, end = context.catalog, steps[-1].as_of
-    decided = catalog.load("ops_retrain_decisions").where("outcome = 'held_back'")
+    # As before a run, when a table may not be there: a policy without a champion scores and watches nothing.
+    decided = catalog.load("before_ops_retrain_decisions").where("outcome = 'held_back'")
     held = until(decided, end).select(F.unix_seconds("as_of").alias("at"), "held_back_by").toPandas()
-    alerts = until(catalog.load("ops_alerts"), end).orderBy("as_of", "sequence")
+    alerts = until(catalog.load("before_ops_alerts"), end).orderBy("as_of", "sequence")
     entries = catalog.load("promotion_ledger").state().entries
     return Story(
         policy,
         steps,
-        _scored(catalog.load("ml_predictions"), catalog.load("gold_labels"), steps, use_case.labels.column),
+        _scored(
+            catalog.load("before_ml_predictions"), catalog.load("gold_labels"), steps, use_case.labels.column
+        ),
         alerts.toPandas(),
         trainings_until(entries, end),
         {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
@@ -110,14 +111,13 @@ def _base(conf: Path) -> dict[Path, str]:
 def _environment(conf: Path, env: str, world: World, name: str) -> dict[Path, str]:
     """Files of one environment of the replay: values of the project's environment, then the replay's."""
     given = {file.name: file.read_text() for file in sorted((conf / env).glob("*.yml"))}
-    parameters = [text for file, text in given.items() if file.startswith("parameters")]
+    own = [text for file, text in given.items() if file.startswith("parameters")]
     kept = {
         Path(name) / file: text
         for file, text in given.items()
         if not file.startswith(("parameters", "globals"))
     }
-    changes = yaml.safe_load((conf / "replay" / "parameters.yml").read_text())
-    merged = reduce(merge, [*map(yaml.safe_load, parameters), changes])
+    merged = reduce(merge, [*map(yaml.safe_load, own), _changes(conf)])
     written = {"globals.yml": _values(conf, env, world, name), "parameters.yml": merged}
     return kept | {Path(name) / file: yaml.safe_dump(values) for file, values in written.items()}
 
@@ -146,8 +146,20 @@ def _values(conf: Path, env: str, world: World, name: str) -> dict[str, Any]:
 
 def global_values(conf: Path, env: str) -> Mapping[str, Any]:
     """The globals of an environment."""
-    loader = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **settings.CONFIG_LOADER_ARGS)
-    return dict(loader["globals"])
+    return dict(_loader(conf, env)["globals"])
+
+
+def parameters(conf: Path, env: str) -> Mapping[str, Any]:
+    """The parameters of every policy: those of the environment, then the replay's."""
+    return merge(_loader(conf, env)["parameters"], _changes(conf))
+
+
+def _changes(conf: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((conf / "replay" / "parameters.yml").read_text()))
+
+
+def _loader(conf: Path, env: str) -> AbstractConfigLoader:
+    return settings.CONFIG_LOADER_CLASS(str(conf), env=env, **settings.CONFIG_LOADER_ARGS)
 
 
 def _refuse_other_values(world: World, files: Mapping[Path, str]) -> None:

@@ -5,7 +5,7 @@ from lakehouse_ml.flights.feed.errors import FeedError
 from lakehouse_ml.flights.feed.files import Every, Window
 from lakehouse_ml.flights.feed.incidents import Incidents
 from lakehouse_ml.flights.feed.messy import Mess, Rates
-from lakehouse_ml.flights.feed.playback import SEED, Landed, feed_window, play, publish
+from lakehouse_ml.flights.feed.playback import SEED, Landed, feed_span, feed_window, play, publish
 from lakehouse_ml.flights.feed.records import feed_records
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Rates",
     "Window",
     "feed_records",
+    "feed_span",
     "feed_window",
     "play",
     "publish",

@@ -102,8 +102,7 @@ def feed_window(
     Raises:
         FeedError: Nothing is published between the ends.
     """
-    first = min(frame["published_at"].min() for frame in records.values())
-    last = max(frame["published_at"].max() for frame in records.values()).floor("D") + pd.Timedelta(days=1)
+    first, last = feed_span(records)
     start, until = start or first, min(until or last + REACH, last + REACH)
     if until <= first or start >= last:
         raise FeedError(
@@ -111,6 +110,13 @@ def feed_window(
             f"the feed runs from {instant(first)} to {instant(last)}"
         )
     return Window(start, until, every)
+
+
+def feed_span(records: Mapping[str, pd.DataFrame]) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The feed's first publication, and the arrival of its last file, UTC."""
+    first = min(frame["published_at"].min() for frame in records.values())
+    last = max(frame["published_at"].max() for frame in records.values()).floor("D") + pd.Timedelta(days=1)
+    return first, last
 
 
 def publish(

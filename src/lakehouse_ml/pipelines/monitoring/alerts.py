@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from lakehouse_ml.pipelines.monitoring.champion import Watched
-from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, About, Finding, Owners, owner_of
+from lakehouse_ml.pipelines.monitoring.findings import RETRAIN, RULES, About, Finding, Owners, owner_of
 from lakehouse_ml.pipelines.monitoring.frames import rows_of
 from lakehouse_ml.pipelines.monitoring.params import Params
 from lakehouse_ml.pipelines.monitoring.retrain import RetrainDecision
@@ -48,6 +48,11 @@ class DriftParams(Params):
     """The drift rules; none means that drift is shown but never warned of."""
 
     rules: tuple[DriftRule, ...]
+
+
+def rule_names(drift: DriftParams) -> tuple[str, ...]:
+    """Names of all rules that an alert can be of."""
+    return (*RULES, *(rule.name for rule in drift.rules))
 
 
 def drift_alerts(drift: pd.DataFrame, params: DriftParams, *, owners: Owners) -> list[Finding]:

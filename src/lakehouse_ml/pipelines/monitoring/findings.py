@@ -10,6 +10,12 @@ import pandas as pd
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 RETRAIN = "retrain"
+# Every rule that finds something, but for those that the parameters name: of drift.
+RULES = (
+    *("freshness", "volume", "rejected_lines", "unreadable_file", "misnamed_file", "warned_lines"),
+    *("not_a_number", "source_missing", "unseen_category", "stands_still", "scores_alike", "not_scored"),
+    *("labels_late", "labels_lost", "outcomes_unlike_scores", "quality", RETRAIN),
+)
 About = Literal["data", "model", "platform"]
 
 Owners = Mapping[str, str]

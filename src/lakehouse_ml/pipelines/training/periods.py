@@ -46,6 +46,12 @@ def periods_of(as_of: datetime, params: TrainingParams) -> Periods:
     )
 
 
+def first_trained_on(first_day: date, params: TrainingParams) -> date:
+    """The first day on which a training has days of history enough, given the first one with a label, UTC."""
+    folds = params.validation.folds * params.validation.fold_days
+    return first_day + timedelta(days=params.enough.days + folds + params.holdout_days)
+
+
 def midnight(day: date) -> datetime:
     """The moment at which the day begins, UTC."""
     return datetime.combine(day, time(), UTC)
