@@ -101,7 +101,7 @@ class WebhookParams(BaseModel):
 
     Attributes:
         address: Where to; a secret.
-        timeout_seconds: To connect, and then to answer.
+        timeout_seconds: To connect, and then for each part of the answer.
         retries: Further tries of a call that failed.
         backoff_seconds: Before the second further try; doubles with each.
     """
