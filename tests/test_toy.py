@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -18,7 +19,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import toy
+from lakehouse_ml.cli import skew as cli_skew
+from lakehouse_ml.cli import trace as cli_trace
 from lakehouse_ml.cli.retraining import answer_request
+from lakehouse_ml.datasets.refresh import forget
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import RETRAIN_DECISIONS
 from lakehouse_ml.pipelines import (
@@ -39,7 +43,16 @@ from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, pred
 from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
 from lakehouse_ml.trace.rebuild import compared, features_again, training_rows
-from lakehouse_ml.trace.skew import Batch, compare, features_of_rows, late_files, sampled, served_batches
+from lakehouse_ml.trace.skew import (
+    Batch,
+    Compared,
+    NotCompared,
+    compare,
+    features_of_rows,
+    late_files,
+    sampled,
+    served_batches,
+)
 from project_builders import Project
 from serving_builders import answering
 
@@ -331,3 +344,52 @@ def test_a_request_starts_one_training_also_after_a_kill(shop: tuple[Project, Da
         "refused, as of 2024-03-12 00:00 UTC"
     )
     assert trained == ["once"]
+
+
+@pytest.fixture
+def context(shop: tuple[Project, DataCatalog], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the commands of the way back are given, for this use case."""
+    for command in (cli_skew, cli_trace):
+        monkeypatch.setattr(command, "USE_CASE", toy.USE_CASE)
+    return SimpleNamespace(catalog=shop[0].catalog(), params={"random_seed": 1})
+
+
+def made_again(context: Any) -> list[Compared | NotCompared]:
+    batches = cli_skew._batches(context, days=400)
+    return [cli_skew._compared(context, batch, 100) for batch in batches]
+
+
+def test_a_batch_of_versions_that_are_gone_is_not_compared_and_its_explanation_says_why(context: Any) -> None:
+    batch, *_ = cli_skew._batches(context, days=400)
+    found = cli_skew._compared(context, replace(batch, features_version=99), 100)
+    assert isinstance(found, NotCompared)
+    assert "gold.features cannot be read at version 99" in found.why
+
+
+@pytest.mark.parametrize("layer", ["gold", "silver"])
+def test_scores_are_explained_and_the_same_when_made_again_also_after_their_layer_was_built_again(
+    shop: tuple[Project, DataCatalog], context: Any, layer: str
+) -> None:
+    project, catalog = shop
+    names = [
+        table.replace(".", "_") for table in toy.CONTRACTS if table.startswith(("silver", "quar", "gold"))
+    ]
+    before = project.versions("gold")
+    forget(project.lakehouse, layer, [catalog[name] for name in names])
+    assert project.table("gold.features").count() == 0
+    project.run(ingestion, feature_engineering)
+    assert project.table("gold.features").count() == 71 * 200
+    assert all(version > before[table] for table, version in project.versions("gold").items())
+    for found in made_again(context):
+        assert isinstance(found, Compared), found
+        assert (found.equal_share, found.restated) == (1, 0)
+        assert len(found.doubts) == (2 if layer == "silver" else 0)
+    key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
+    assert cli_trace.explanation_of(key, context).is_same
+    decision = decision_on("1", catalog.load("promotion_ledger").state())
+    trained = trained_for(decision)
+    silver = cli_trace.recorded_silver(context, trained["run_id"]).silver
+    rows = training_rows(trained, toy.USE_CASE, silver)
+    assert compared(
+        trained, str(decision.elected), catalog.load("ml_champion").model, rows, toy.USE_CASE
+    ).is_equal

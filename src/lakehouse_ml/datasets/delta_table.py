@@ -102,14 +102,19 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         )
 
     def load_version(self, version: int) -> DataFrame:
-        """The table as it stood at a Delta version; it may have been vacuumed away since.
+        """The table as it stood at a Delta version; its files may have been removed since.
 
         Raises:
-            DatasetError: The table does not exist.
-            ContractError: It was written by another contract.
+            DatasetError: The table does not exist, was written by another contract, or has no such version.
         """
         self.load()
-        return get_spark().sql(f"SELECT * FROM {self.identifier} VERSION AS OF {version}")
+        try:
+            return get_spark().sql(f"SELECT * FROM {self.identifier} VERSION AS OF {version}")
+        except AnalysisException as error:
+            raise DatasetError(
+                f"Table {self.lakehouse.catalog}.{self.table} cannot be read at version {version}, which was made "
+                f"again or removed since: {str(error).splitlines()[0]}"
+            ) from error
 
     def save(self, data: DataFrame) -> None:
         """Write the frame, see ``mode``. Columns may stand in any order; the table's order is kept.

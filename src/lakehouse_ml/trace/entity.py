@@ -1,7 +1,7 @@
 """One entity, by its key: what was landed about it, what was known when, and what was predicted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -125,9 +125,29 @@ def features_of(key: str, features: DataFrame, names: Sequence[str]) -> pd.DataF
     """The entity's feature row.
 
     Raises:
-        TraceError: There is none.
+        TraceError: There is none, or no such feature.
     """
+    check_features(features.columns, names, key)
     row = features.where(F.col("key") == key).select(*names).toPandas()
     if row.empty:
         raise TraceError(f"{key}: gold.features has no row of that key at the version that was scored")
     return row
+
+
+def check_features(columns: Iterable[str], names: Sequence[str], what: str) -> None:
+    """Make sure that a table has every feature that a model reads.
+
+    Args:
+        columns: Of the table.
+        names: Features of the model.
+        what: What is made with it, for the message.
+
+    Raises:
+        TraceError: Naming those that are missing.
+    """
+    missing = sorted({*names} - {*columns})
+    if missing:
+        raise TraceError(
+            f"{what} cannot be made again: its model reads {', '.join(missing)}, which gold.features does not have any "
+            f"more; check out the code that made the model"
+        )
