@@ -8,11 +8,14 @@ import pytest
 from kedro.io import DatasetError
 from pyspark.sql import DataFrame, SparkSession
 
+import toy
 from lakehouse_ml.datasets import DeltaTable
 from lakehouse_ml.datasets.refresh import forget
 from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.trace.recorded import read_again, silver_seen
+from lakehouse_ml.trace.skew import Batch, late_files
 
 Runs = Callable[..., DataFrame]
 
@@ -35,10 +38,10 @@ def runs(spark: SparkSession) -> Runs:
     return make
 
 
-def add(visits: DeltaTable, *numbers: int, bronze: int) -> None:
+def add(visits: DeltaTable, *numbers: int, bronze: int, file: str = "f") -> None:
     """Visits that a version of bronze brought."""
     rows = ", ".join(
-        f"({n}, 'north', 1, TIMESTAMP'2024-01-01', 'r{n}', 'f', {n}, {bronze}L)" for n in numbers
+        f"({n}, 'north', 1, TIMESTAMP'2024-01-01', 'r{n}', '{file}', {n}, {bronze}L)" for n in numbers
     )
     names = "visit, shop, pages, published_at, _revision, _file, _line_no, _bronze_version"
     visits.save(get_spark().sql(f"SELECT * FROM VALUES {rows} AS ({names})"))
@@ -105,3 +108,15 @@ def test_files_that_were_removed_are_told_of_in_words_and_other_errors_stay_what
         visits.load_version(1).toPandas()
     with pytest.raises(ZeroDivisionError), read_again("run-1"):
         raise ZeroDivisionError
+
+
+def test_a_line_taken_back_from_quarantine_came_after_the_batch_however_early_it_landed(
+    visits: DeltaTable, runs: Runs
+) -> None:
+    add(visits, 1, bronze=0)
+    log = runs(bronze=0, silver=1)
+    add(visits, 2, bronze=0, file="visits/held_back.jsonl.gz")
+    served = Batch(Run("run-1", toy.START, {}), 7, "1", "d", (toy.START.date(),))
+    silver = {"visits": visits.load(), "sales": visits.load().limit(0)}
+    seen = {**silver, **silver_seen("run-1", log, {"visits": visits}).silver}
+    assert late_files(served, toy.USE_CASE, silver, seen) == ("visits/held_back.jsonl.gz",)

@@ -120,8 +120,8 @@ def _made_again(context: KedroContext, batch: Batch, rows: int) -> Compared:
     found = replace(found, doubts=recorded.doubts)
     if not found.restated:
         return found
-    sources = tuple(source.name for source in USE_CASE.sources)
-    return replace(found, files=late_files(batch, USE_CASE, silver_of(context, sources)))
+    silver = silver_of(context, tuple(recorded.silver))
+    return replace(found, files=late_files(batch, USE_CASE, silver, recorded.silver))
 
 
 def _table(found: Sequence[Compared | NotCompared]) -> Table:

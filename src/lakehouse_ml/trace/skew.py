@@ -180,20 +180,24 @@ def equal_cells(one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
     return np.asarray(same | (one.isna().to_numpy() & other.isna().to_numpy()), dtype=bool)
 
 
-def late_files(batch: Batch, use_case: UseCase, silver: Mapping[str, DataFrame]) -> tuple[str, ...]:
+def late_files(
+    batch: Batch, use_case: UseCase, silver: Mapping[str, DataFrame], seen: Mapping[str, DataFrame]
+) -> tuple[str, ...]:
     """Landing files with records that silver took in after the batch and that can reach its days.
 
     Args:
-        batch: Its run names the versions that it saw.
+        batch: What was served.
         use_case: Sources and the lookback of each family.
         silver: Silver tables by name, as they stand.
+        seen: Silver tables by name, as the batch's run saw them. A line taken back from quarantine has come since,
+            however early it landed.
     """
     found: set[str] = set()
     for source in use_case.sources:
-        version = batch.run.versions.get(f"bronze.{source.name}")
         reach = _reach(source.name, use_case, batch.days)
-        if version is not None and reach is not None:
-            later = silver[source.name].where((F.col("_bronze_version") > version) & reach)
+        if reach is not None:
+            then = seen[source.name].where(reach).select("_file", "_line_no")
+            later = silver[source.name].where(reach).join(then, ["_file", "_line_no"], "left_anti")
             found |= {row["_file"] for row in later.select("_file").distinct().collect()}
     return tuple(sorted(found))
 
