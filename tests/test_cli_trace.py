@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pandas as pd
@@ -13,7 +13,7 @@ from rich.console import Console
 from lakehouse_ml.cli import skew as cli_skew
 from lakehouse_ml.cli.trace import explanation_page
 from lakehouse_ml.lakehouse.run import Run
-from lakehouse_ml.trace.entity import StoredPrediction
+from lakehouse_ml.trace.entity import LandedLine, StoredPrediction
 from lakehouse_ml.trace.explain import Explanation
 from lakehouse_ml.trace.skew import Batch, Compared, NotCompared
 
@@ -33,6 +33,20 @@ def test_every_feature_is_shown_with_its_value_and_its_part() -> None:
     for part in parts:
         assert f"{part:+.4f}" in captured.get()
     assert "feature_29 29: +0.0010" in " ".join(words)
+
+
+def test_of_each_line_it_is_told_whether_it_was_known_was_published_later_or_was_not_there() -> None:
+    stored = StoredPrediction("key", AT, "champion", "1", "d" * 64, 0.6, 0.5, True, 7, "run", AT)
+    lines = tuple(
+        LandedLine("visits", f"{name}.gz", 1, AT + timedelta(hours=hours), "{}", was_there)
+        for name, hours, was_there in (("known", -1, True), ("after", 1, True), ("corrected", -1, False))
+    )
+    parts = pd.Series([0.1], index=["hour"])
+    console = Console(width=100, quiet=False)
+    with console.capture() as captured:
+        console.print(explanation_page(Explanation(stored, lines, pd.Series({"hour": 3.0}), parts, 0.6)))
+    told = {line.split()[-3]: line.split()[2:-3] for line in captured.get().splitlines() if ".gz" in line}
+    assert told == {"known.gz": ["yes"], "after.gz": ["later"], "corrected.gz": ["no,", "came", "later"]}
 
 
 def batch(run_id: str) -> Batch:

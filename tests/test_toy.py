@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -138,9 +138,8 @@ def test_a_prediction_is_explained_back_to_its_lines_and_its_score_is_the_same_a
     project, catalog = shop
     key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
     prediction = predictions_of(key, project.table("ml.predictions"))[0]
-    lines = lines_about(
-        key, toy.USE_CASE, {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
-    )
+    silver = {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
+    lines = lines_about(key, toy.USE_CASE, silver, silver)
     assert [line.source for line in lines] == ["visits", "sales"]
     champion = catalog.load("ml_champion")
     row = features_of(key, project.table("gold.features"), champion.feature_names)
@@ -397,3 +396,25 @@ def test_scores_are_explained_and_the_same_when_made_again_also_after_their_laye
     assert compared(
         trained, str(decision.elected), catalog.load("ml_champion").model, rows, toy.USE_CASE
     ).is_equal
+
+
+def test_a_correction_that_landed_after_the_score_was_not_known_though_it_was_published_before(
+    shop: tuple[Project, DataCatalog], context: Any
+) -> None:
+    project, _ = shop
+    key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
+    at = predictions_of(key, project.table("ml.predictions"))[0].predict_at
+    published = {"published_at": f"{at - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"}
+    corrected = f"visits/{at:%Y-%m-%d}-corrected.jsonl.gz"
+    project.land(corrected, json.dumps({"visit": int(key), "shop": "north", "pages": 99} | published))
+    project.run(ingestion)
+    found = cli_trace.explanation_of(key, context)
+    assert [
+        (line.file == corrected, found.was_known(line)) for line in found.lines if line.source == "visits"
+    ] == [
+        (True, False),
+        (False, True),
+    ]
+    chain = str(cli_trace._prediction_chain(key, context))
+    assert f"visits/{at:%Y-%m-%d}.jsonl.gz" in chain
+    assert corrected not in chain

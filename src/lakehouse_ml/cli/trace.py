@@ -68,13 +68,12 @@ def _version_chain(version: str, context: KedroContext) -> Chain:
 def _prediction_chain(key: str, context: KedroContext) -> Chain:
     prediction = predictions_of(key, context.catalog.load("ml_predictions"))[0]
     log = context.catalog.load("ops_ingestion_log")
-    return prediction_chain(
-        prediction,
-        lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in)),
-        USE_CASE,
-        files_in_reach(USE_CASE, log, prediction.predict_at),
-        _version_chain(prediction.model_version, context),
-    )
+    with read_again(f"what is known of {key}"):
+        seen = recorded_silver(context, prediction.run_id).silver
+        lines = lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in), seen)
+        files = files_in_reach(USE_CASE, log, prediction.predict_at, seen)
+    version = _version_chain(prediction.model_version, context)
+    return prediction_chain(prediction, lines, USE_CASE, files, version)
 
 
 def silver_of(context: KedroContext, names: tuple[str, ...]) -> dict[str, DataFrame]:
@@ -128,12 +127,14 @@ def explanation_of(key: str, context: KedroContext) -> Explanation:
     prediction = predictions_of(key, context.catalog.load("ml_predictions"))[0]
     champions = champions_of(context)
     model = model_of(prediction, champions)
-    with read_again(f"the features of {key}"):
+    with read_again(f"what is known of {key}"):
         features = table_of(context, "gold_features").load_version(prediction.features_version)
         row = features_of(key, features, model.feature_names)
+        seen = recorded_silver(context, prediction.run_id).silver
+        lines = lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in), seen)
     return explain(
         prediction,
-        lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in)),
+        lines,
         row,
         model.model,
         champions.golden_rows[prediction.model_digest],
@@ -163,7 +164,7 @@ def _lines_table(found: Explanation) -> Table:
     for header in ("published (UTC)", "known", "file", "line", "record"):
         table.add_column(header)
     for line in found.lines:
-        known = "yes" if found.was_known(line) else "later"
+        known = "yes" if found.was_known(line) else "later" if line.was_there else "no, came later"
         table.add_row(f"{line.published_at:%m-%d %H:%M}", known, line.file, str(line.line_no), line.text)
     return table
 
