@@ -32,7 +32,11 @@ from lakehouse_ml.hooks.session import take_lock
 take_lock(Path(sys.argv[1]))
 """
 MARKS = [("ingestion", 1), ("feature_engineering", 2), ("feature_engineering", 9)]
-TABLES = ["bronze/weather", "gold/features", "ops/progress", "quarantine/lines", "silver/weather"]
+TABLES = ["bronze/weather", "gold/labels", "ops/progress", "quarantine/lines", "silver/weather"]
+LABEL = (
+    "'B6399' AS key, true AS is_late, 'arrived' AS outcome, TIMESTAMP'2013-01-01' AS label_known_at, "
+    "'r' AS _revision"
+)
 
 
 class Refreshed:
@@ -44,21 +48,23 @@ class Refreshed:
         self.catalog = project / "data/lakehouse/test"
         self.tables: list[str] = []
         self.marks: list[tuple[str, int]] = []
+        self.labels = 0
         self.another_run = ""
         self.replayed = False
 
-    @property
-    def progress(self) -> DeltaTable:
+    def table(self, schema: str, table: str) -> DeltaTable:
         root, contracts = str(self.catalog.parent), "lakehouse_ml.flights.CONTRACTS"
         return DeltaTable(
-            catalog="test", root=root, contracts=contracts, schema="ops", table="progress", mode="insert"
+            catalog="test", root=root, contracts=contracts, schema=schema, table=table, mode="insert"
         )
 
     def fill(self) -> None:
         """A table of each layer, and what stages have read until some days of January."""
         rows = [(consumer, "silver.weather", day, f"2013-01-0{day}") for consumer, day in MARKS]
         frame = self.spark.createDataFrame(rows, "consumer string, table string, version bigint, day string")
-        self.progress.save(frame.select("consumer", "table", "version", F.to_timestamp("day").alias("as_of")))
+        marks = frame.select("consumer", "table", "version", F.to_timestamp("day").alias("as_of"))
+        self.table("ops", "progress").save(marks)
+        self.table("gold", "labels").save(self.spark.sql(f"SELECT {LABEL}"))
         for table in TABLES:
             (self.catalog / table / "_delta_log").mkdir(parents=True, exist_ok=True)
 
@@ -78,7 +84,10 @@ class Refreshed:
     def look(self) -> bool:
         found = self.catalog.glob("*/*/_delta_log")
         self.tables = sorted(log.parent.relative_to(self.catalog).as_posix() for log in found)
-        self.marks = sorted((row["consumer"], row["version"]) for row in self.progress.load().collect())
+        self.marks = sorted(
+            (row["consumer"], row["version"]) for row in self.table("ops", "progress").load().collect()
+        )
+        self.labels = self.table("gold", "labels").load().count()
         return True
 
     def refresh(self, *options: str) -> Result:
@@ -105,8 +114,8 @@ def refreshed(
 @pytest.mark.parametrize(
     ("options", "tables", "marks"),
     [
-        (["--layer=silver"], ["bronze/weather", "ops/progress"], []),
-        (["--layer=gold"], [name for name in TABLES if name != "gold/features"], MARKS[:1]),
+        (["--layer=silver"], ["bronze/weather", "gold/labels", "ops/progress"], []),
+        (["--layer=gold"], TABLES, MARKS[:1]),
         (["--layer=gold", "--from=2013-01-05"], TABLES, sorted(MARKS[:2])),
     ],
 )
@@ -117,6 +126,7 @@ def test_the_run_finds_the_layer_forgotten_and_no_other_run_came_between(
     assert told.exit_code == 0, told.output
     assert refreshed.tables == tables
     assert refreshed.marks == marks
+    assert refreshed.labels == ("--from" in options[-1])
     assert "RunLockedError: Another run is at work in environment test" in refreshed.another_run
     take_lock(refreshed.catalog).release()
 
@@ -124,8 +134,8 @@ def test_the_run_finds_the_layer_forgotten_and_no_other_run_came_between(
 @pytest.mark.parametrize(
     ("what", "tables", "marks"),
     [
-        ("silver", ["bronze/weather", "ops/progress"], []),
-        ("gold", [name for name in TABLES if name != "gold/features"], MARKS[:1]),
+        ("silver", ["bronze/weather", "gold/labels", "ops/progress"], []),
+        ("gold", TABLES, MARKS[:1]),
         ("gold:2013-01-05", TABLES, sorted(MARKS[:2])),
         # It is a run of its own, with its events.
         ("replay_quarantine", sorted([*TABLES, "ops/event_log"]), sorted(MARKS)),
@@ -139,6 +149,7 @@ def test_a_job_may_begin_with_what_a_person_asked_for(
     main([f"--mend={what}", "--conf-source", conf, "--env", "test", "--pipelines", "ingestion"])
     assert refreshed.tables == tables
     assert refreshed.marks == marks
+    assert refreshed.labels == (what not in ("silver", "gold"))
     assert refreshed.replayed == (what == "replay_quarantine")
 
 
@@ -160,7 +171,15 @@ def test_only_a_run_mends(refreshed: Refreshed, arguments: tuple[str, ...]) -> N
     else:
         with pytest.raises(click.NoSuchOption, match="--mend"):
             main([*arguments, *conf])
-    assert (refreshed.catalog / "gold/features/_delta_log").exists()
+    assert refreshed.table("gold", "labels").load().count() == 1
+
+
+def test_gold_is_emptied_in_place_so_that_what_was_scored_can_still_be_read(refreshed: Refreshed) -> None:
+    before = refreshed.table("gold", "labels").lakehouse.version("gold.labels")
+    assert refreshed.refresh("--layer=gold").exit_code == 0
+    labels = refreshed.table("gold", "labels")
+    assert labels.lakehouse.version("gold.labels") == before + 1
+    assert labels.load_version(before).count() == 1
 
 
 def test_silver_is_built_again_whole() -> None:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -18,7 +19,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import toy
+from lakehouse_ml.cli import skew as cli_skew
+from lakehouse_ml.cli import trace as cli_trace
 from lakehouse_ml.cli.retraining import answer_request
+from lakehouse_ml.datasets.refresh import forget
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.lakehouse.tables import RETRAIN_DECISIONS
 from lakehouse_ml.pipelines import (
@@ -39,7 +43,16 @@ from lakehouse_ml.trace.entity import TraceError, features_of, lines_about, pred
 from lakehouse_ml.trace.explain import explain
 from lakehouse_ml.trace.lineage import decision_on, trained_for, version_chain
 from lakehouse_ml.trace.rebuild import compared, features_again, training_rows
-from lakehouse_ml.trace.skew import Batch, compare, features_of_rows, late_files, sampled, served_batches
+from lakehouse_ml.trace.skew import (
+    Batch,
+    Compared,
+    NotCompared,
+    compare,
+    features_of_rows,
+    late_files,
+    sampled,
+    served_batches,
+)
 from project_builders import Project
 from serving_builders import answering
 
@@ -125,9 +138,8 @@ def test_a_prediction_is_explained_back_to_its_lines_and_its_score_is_the_same_a
     project, catalog = shop
     key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
     prediction = predictions_of(key, project.table("ml.predictions"))[0]
-    lines = lines_about(
-        key, toy.USE_CASE, {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
-    )
+    silver = {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
+    lines = lines_about(key, toy.USE_CASE, silver, silver)
     assert [line.source for line in lines] == ["visits", "sales"]
     champion = catalog.load("ml_champion")
     row = features_of(key, project.table("gold.features"), champion.feature_names)
@@ -194,10 +206,14 @@ def test_served_scores_are_the_same_when_made_again_from_the_versions_that_they_
         assert 50 < found.rows <= 200
         assert (found.equal_share, found.restated, found.differing) == (1, 0, ())
     tables = {name: project.table(f"silver.{name}") for name in ("visits", "sales")}
+    seen = [
+        {name: at_version(project, f"silver.{name}", batch) for name in tables} for batch in (first, second)
+    ]
     # The newest day's file can have changed that day, and no day before.
-    assert [late_files(batch, toy.USE_CASE, tables) for batch in (first, second)] == [(), ()]
+    assert late_files(first, toy.USE_CASE, tables, seen[0]) == ()
+    assert late_files(second, toy.USE_CASE, tables, seen[1]) == ()
     reached = replace(first, days=second.days)
-    assert late_files(reached, toy.USE_CASE, tables) == ("visits/2024-03-11.jsonl.gz",)
+    assert late_files(reached, toy.USE_CASE, tables, seen[0]) == ("visits/2024-03-11.jsonl.gz",)
 
 
 def at_version(project: Project, name: str, batch: Batch) -> DataFrame:
@@ -331,3 +347,74 @@ def test_a_request_starts_one_training_also_after_a_kill(shop: tuple[Project, Da
         "refused, as of 2024-03-12 00:00 UTC"
     )
     assert trained == ["once"]
+
+
+@pytest.fixture
+def context(shop: tuple[Project, DataCatalog], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the commands of the way back are given, for this use case."""
+    for command in (cli_skew, cli_trace):
+        monkeypatch.setattr(command, "USE_CASE", toy.USE_CASE)
+    return SimpleNamespace(catalog=shop[0].catalog(), params={"random_seed": 1})
+
+
+def made_again(context: Any) -> list[Compared | NotCompared]:
+    batches = cli_skew._batches(context, days=400)
+    return [cli_skew._compared(context, batch, 100) for batch in batches]
+
+
+def test_a_batch_of_versions_that_are_gone_is_not_compared_and_its_explanation_says_why(context: Any) -> None:
+    batch, *_ = cli_skew._batches(context, days=400)
+    found = cli_skew._compared(context, replace(batch, features_version=99), 100)
+    assert isinstance(found, NotCompared)
+    assert "gold.features cannot be read at version 99" in found.why
+
+
+@pytest.mark.parametrize("layer", ["gold", "silver"])
+def test_scores_are_explained_and_the_same_when_made_again_also_after_their_layer_was_built_again(
+    shop: tuple[Project, DataCatalog], context: Any, layer: str
+) -> None:
+    project, catalog = shop
+    names = [
+        table.replace(".", "_") for table in toy.CONTRACTS if table.startswith(("silver", "quar", "gold"))
+    ]
+    before = project.versions("gold")
+    forget(project.lakehouse, layer, [catalog[name] for name in names])
+    assert project.table("gold.features").count() == 0
+    project.run(ingestion, feature_engineering)
+    assert project.table("gold.features").count() == 71 * 200
+    assert all(version > before[table] for table, version in project.versions("gold").items())
+    for found in made_again(context):
+        assert isinstance(found, Compared), found
+        assert (found.equal_share, found.restated) == (1, 0)
+        assert len(found.doubts) == (2 if layer == "silver" else 0)
+    key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
+    assert cli_trace.explanation_of(key, context).is_same
+    decision = decision_on("1", catalog.load("promotion_ledger").state())
+    trained = trained_for(decision)
+    silver = cli_trace.recorded_silver(context, trained["run_id"]).silver
+    rows = training_rows(trained, toy.USE_CASE, silver)
+    assert compared(
+        trained, str(decision.elected), catalog.load("ml_champion").model, rows, toy.USE_CASE
+    ).is_equal
+
+
+def test_a_correction_that_landed_after_the_score_was_not_known_though_it_was_published_before(
+    shop: tuple[Project, DataCatalog], context: Any
+) -> None:
+    project, _ = shop
+    key = project.table("ml.predictions").where("role = 'champion'").first()["key"]
+    at = predictions_of(key, project.table("ml.predictions"))[0].predict_at
+    published = {"published_at": f"{at - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"}
+    corrected = f"visits/{at:%Y-%m-%d}-corrected.jsonl.gz"
+    project.land(corrected, json.dumps({"visit": int(key), "shop": "north", "pages": 99} | published))
+    project.run(ingestion)
+    found = cli_trace.explanation_of(key, context)
+    assert [
+        (line.file == corrected, found.was_known(line)) for line in found.lines if line.source == "visits"
+    ] == [
+        (True, False),
+        (False, True),
+    ]
+    chain = str(cli_trace._prediction_chain(key, context))
+    assert f"visits/{at:%Y-%m-%d}.jsonl.gz" in chain
+    assert corrected not in chain

@@ -223,6 +223,54 @@ def test_replacing_touches_the_days_of_the_frame_and_no_other(spark, address):
     assert left == [("2013-01-01", "a", 1.0), ("2013-01-02", "a", 9.0)]
 
 
+def test_a_table_begun_anew_is_empty_under_the_codes_contract_and_its_former_versions_stay_readable(
+    spark, address, monkeypatch
+):
+    def days() -> DeltaTable:
+        return DeltaTable(**address, schema="gold", table="days", mode="replace")
+
+    days().begin_anew()
+    assert not days().exists()
+    row = "SELECT DATE'2013-01-01' AS day, 'A' AS shop, 1D AS sum_eur"
+    days().save(spark.sql(row))
+    scored = version(days())
+    columns = (DAYS.columns[0], Column("till", "int", "Till", rule="till > 0"), DAYS.columns[2])
+    monkeypatch.setitem(CONTRACTS, "gold.days", replace(DAYS, key=("day", "till"), columns=columns))
+    days().begin_anew()
+    assert version(days()) == scored + 1
+    assert days().load().collect() == []
+    days().save(spark.sql("SELECT DATE'2013-01-01' AS day, 7 AS till, 2D AS sum_eur"))
+    with pytest.raises(DatasetError, match="till_domain"):
+        days().save(spark.sql("SELECT DATE'2013-01-01' AS day, 0 AS till, 2D AS sum_eur"))
+    assert days().load_version(scored).collect() == spark.sql(row).collect()
+    assert [row.till for row in days().load().collect()] == [7]
+    made = spark.sql(f"DESCRIBE DETAIL {days().identifier}").collect()[0]
+    assert made["partitionColumns"] == ["day"]
+
+
+def test_the_first_rows_of_a_gold_table_begun_anew_lie_in_files_by_day(spark, address, monkeypatch):
+    contract = replace(ORDERS, table="gold.orders")
+    monkeypatch.setitem(CONTRACTS, "gold.orders", contract)
+    orders = DeltaTable(**address, schema="gold", table="orders", mode="insert")
+    hours = spark.range(0, 96, 1, 4).selectExpr(
+        *("CAST(id AS string) AS order_id", "1D AS amount_eur", "'x' AS note"),
+        "timestampadd(HOUR, CAST(id * 37 % 96 AS int), TIMESTAMP'2013-01-01') AS ordered_at",
+    )
+    laid_out = []
+    for _ in range(2):
+        orders.save(hours)
+        laid_out.append(hours_by_file(orders))
+        orders.begin_anew()
+    assert laid_out[0] == laid_out[1]
+    assert all(latest - first < 96 for first, latest in laid_out[0])
+
+
+def hours_by_file(table: DeltaTable) -> list[tuple[int, int]]:
+    hour = F.floor(F.unix_seconds("ordered_at") / 3600)
+    found = table.load().groupBy(F.input_file_name()).agg(F.min(hour), F.max(hour)).collect()
+    return sorted((first, latest) for _, first, latest in found)
+
+
 def test_nodes_that_work_side_by_side_may_write(spark, address, orders, rows):
     days = DeltaTable(**address, schema="gold", table="days", mode="replace")
     sums = spark.sql("SELECT DATE'2013-01-01' AS day, 'A' AS shop, 1D AS sum_eur")

@@ -115,6 +115,15 @@ def test_a_revision_is_accepted_once_the_first_in_file_order(files):
     assert places(files["accepted"]) == [("a", 1), ("a", 4)]
 
 
+def test_of_a_revision_that_came_twice_the_line_that_landed_first_counts_whatever_its_file_is_called(spark):
+    late = landed(spark, [good(), good(count=2)], "readings/a.jsonl.gz").withColumn(
+        "_commit_version", F.lit(9)
+    )
+    lines = landed(spark, [good()], "readings/b.jsonl.gz").unionByName(late)
+    taken = accepted(checked_lines(lines, READINGS), READINGS)
+    assert places(taken.orderBy("_file").collect()) == [("a", 2), ("b", 1)]
+
+
 def test_a_rule_with_the_action_fail_rejects_its_whole_file_and_no_other(files):
     broken = {
         place: row["broken_rules"]

@@ -148,6 +148,16 @@ def test_evaluating_again_adds_nothing_even_after_gold_has_changed(project, spar
     assert project.rows("ml.evaluations") == before
 
 
+def test_evaluating_again_adds_nothing_even_after_gold_was_emptied_to_be_built_again(project, spark):
+    before = project.rows("ml.evaluations")
+    for name in ("trips", "features", "labels"):
+        project.catalog()[f"gold_{name}"].begin_anew()
+    assert project.rows("gold.features") == []
+    project.run(evaluation, params=PARAMS)
+    assert project.rows("ml.evaluations") == before
+    write_gold(project, spark, 40)
+
+
 def test_training_again_is_evaluated_beside_the_first(project):
     before = len(project.rows("ml.evaluations"))
     project.run(training, evaluation, params={**PARAMS, "random_seed": 4})

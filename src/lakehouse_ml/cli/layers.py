@@ -1,5 +1,6 @@
 """``kedro refresh``: a layer built again; and the same as a job's first step."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import click
@@ -9,6 +10,8 @@ from kedro.framework.startup import ProjectMetadata
 
 from lakehouse_ml.cli.landing import INSTANT, utc
 from lakehouse_ml.cli.opened import locked, opened
+from lakehouse_ml.datasets import DeltaTable
+from lakehouse_ml.datasets.delta_table import REFRESH
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.refresh import LAYERS, forget
 from lakehouse_ml.flights import CONTRACTS
@@ -66,4 +69,13 @@ def mend(what: str, env: str, conf_source: str) -> None:
 def _forget(context: KedroContext, layer: str, since: datetime | None) -> None:
     values = context.config_loader["globals"]
     lakehouse = Lakehouse(values["catalog"], values["storage_root"], values["platform"])
-    forget(lakehouse, layer, tuple(CONTRACTS), utc(since))
+    forget(lakehouse, layer, _tables(context), utc(since))
+
+
+def _tables(context: KedroContext) -> Iterator[DeltaTable]:
+    """Every table that can be built again, under the name in the catalog that it is written by."""
+    for name in CONTRACTS:
+        if name.split(".", 1)[0] in REFRESH:
+            table = context.catalog[name.replace(".", "_")]
+            assert isinstance(table, DeltaTable)
+            yield table

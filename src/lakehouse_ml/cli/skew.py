@@ -7,13 +7,14 @@ from datetime import timedelta
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.startup import ProjectMetadata
+from kedro.io import DatasetError
 from pyspark.sql import functions as F
 from rich.box import SIMPLE
 from rich.table import Table
 
 from lakehouse_ml.cli.champions import champions_of
 from lakehouse_ml.cli.opened import opened
-from lakehouse_ml.cli.trace import ENVIRONMENT, recorded_silver, silver_of, table_at
+from lakehouse_ml.cli.trace import ENVIRONMENT, recorded_silver, silver_of, table_of
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.registry import ModelReference
@@ -21,9 +22,11 @@ from lakehouse_ml.serving.columns import request_columns
 from lakehouse_ml.trace.answers import Answered, answer_again, by_version, newest_answers
 from lakehouse_ml.trace.entity import TraceError
 from lakehouse_ml.trace.rebuild import features_again
+from lakehouse_ml.trace.recorded import read_again
 from lakehouse_ml.trace.skew import (
     Batch,
     Compared,
+    NotCompared,
     compare,
     features_of_rows,
     late_files,
@@ -44,17 +47,20 @@ MOST_NAMES = 5
 def skew(metadata: ProjectMetadata, env: str | None, days: int, rows: int) -> None:
     """Make served scores again from what they saw, of batches and requests; fails when a single row differs."""
     with opened(metadata.project_path, env) as (_, context):
-        found = list(_compared(context, days, rows))
-        console().print(_table(found))
-        for one in found:
-            if one.restated:
+        batches = [_compared(context, batch, rows) for batch in _batches(context, days)]
+        console().print(_table(batches))
+        for one in batches:
+            if isinstance(one, NotCompared) or one.restated:
                 console().print(f"{one.batch.run.run_id}: {_told(one)}")
+        found = [one for one in batches if isinstance(one, Compared)]
         answered = list(_answered(context, days, rows))
     if answered:
         console().print(_answers_table(answered))
     faults = [*_faults(found), *(f"answers of version {a.version.version}" for a in answered if a.is_skewed)]
     if faults:
         raise click.ClickException(f"served and made again differ: {'; '.join(faults)}")
+    if not found:
+        raise click.ClickException("no batch could be made again, see above: nothing is known of them")
 
 
 def _faults(found: list[Compared]) -> Iterator[str]:
@@ -62,6 +68,7 @@ def _faults(found: list[Compared]) -> Iterator[str]:
     if unequal:
         names = sorted({name for one in unequal for name in one.differing})
         yield f"{len(unequal)} of {len(found)} runs: {', '.join(names) or 'the score'}"
+        yield from sorted({doubt for one in unequal for doubt in one.doubts})
 
 
 def _answered(context: KedroContext, days: int, rows: int) -> Iterator[Answered]:
@@ -77,54 +84,62 @@ def _answered(context: KedroContext, days: int, rows: int) -> Iterator[Answered]
         yield answer_again(own, champion, columns, gold)
 
 
-def _compared(context: KedroContext, days: int, rows: int) -> Iterator[Compared]:
+def _batches(context: KedroContext, days: int) -> list[Batch]:
     catalog = context.catalog
     since = catalog.load("run").as_of.date() - timedelta(days=days)
-    predictions = catalog.load("ml_predictions")
-    batches = served_batches(predictions, catalog.load("ops_runs"), since)
+    batches = served_batches(catalog.load("ml_predictions"), catalog.load("ops_runs"), since)
     if not batches:
         raise TraceError(
             f"ml.predictions has no row from {since} on: `kedro run --pipelines daily` scores what is due"
         )
-    for batch in batches:
-        yield _made_again(context, batch, rows)
+    return batches
+
+
+def _compared(context: KedroContext, batch: Batch, rows: int) -> Compared | NotCompared:
+    """The batch made again; one that cannot be does not end the command for the others."""
+    try:
+        with read_again(f"run {batch.run.run_id}"):
+            return _made_again(context, batch, rows)
+    except (DatasetError, TraceError) as error:
+        return NotCompared(batch, str(error))
 
 
 def _made_again(context: KedroContext, batch: Batch, rows: int) -> Compared:
     keys = sampled(context.catalog.load("ml_predictions"), batch, rows)
     champion = champions_of(context).registry.load(ModelReference(batch.model_version, batch.model_digest))
-    silver = recorded_silver(context, batch.run.versions)
+    recorded = recorded_silver(context, batch.run.run_id)
     names, within = champion.feature_names, F.col("predict_date").isin(list(batch.days))
+    gold = table_of(context, "gold_features")
     tables = (
-        table_at(context, "gold_features", batch.features_version).where(within),
-        features_again(list(batch.days), batch.run, USE_CASE, silver),
-        context.catalog.load("gold_features").where(within),
+        gold.load_version(batch.features_version).where(within),
+        features_again(list(batch.days), batch.run, USE_CASE, recorded.silver),
+        gold.load().where(within),
     )
     seen, again, today = (features_of_rows(table, keys, names) for table in tables)
     found = compare(batch, keys.toPandas(), seen, again, today, champion.model)
+    found = replace(found, doubts=recorded.doubts)
     if not found.restated:
         return found
-    sources = tuple(source.name for source in USE_CASE.sources)
-    return replace(found, files=late_files(batch, USE_CASE, silver_of(context, sources)))
+    silver = silver_of(context, tuple(recorded.silver))
+    return replace(found, files=late_files(batch, USE_CASE, silver, recorded.silver))
 
 
-def _table(found: list[Compared]) -> Table:
+def _table(found: Sequence[Compared | NotCompared]) -> Table:
     table = Table(box=SIMPLE, pad_edge=False)
     for header in ("run", "version", "days", "rows", "equal when made again", "restated since"):
         table.add_column(header)
     for one in found:
         days = f"{one.batch.days[0]} to {one.batch.days[-1]}"
-        share = f"{one.equal_share:.4%}" if one.equal_share < 1 else "all"
-        cells = (
-            one.batch.run.run_id,
-            one.batch.model_version,
-            days,
-            f"{one.rows:,}",
-            share,
-            str(one.restated),
-        )
-        table.add_row(*cells)
+        table.add_row(one.batch.run.run_id, one.batch.model_version, days, *_cells(one))
     return table
+
+
+def _cells(one: Compared | NotCompared) -> tuple[str, str, str]:
+    """Rows, how many are equal, how many are restated."""
+    if isinstance(one, NotCompared):
+        return "", "not compared", ""
+    share = f"{one.equal_share:.4%}" if one.equal_share < 1 else "all"
+    return f"{one.rows:,}", share, str(one.restated)
 
 
 def _answers_table(answered: list[Answered]) -> Table:
@@ -145,7 +160,9 @@ def _answers_table(answered: list[Answered]) -> Table:
     return table
 
 
-def _told(one: Compared) -> str:
+def _told(one: Compared | NotCompared) -> str:
+    if isinstance(one, NotCompared):
+        return f"not compared: {one.why}"
     files = _some(one.files) or "none on record"
     return f"{one.restated} rows have other features today; files that came since: {files}"
 

@@ -20,7 +20,13 @@ from lakehouse_ml.datasets import DeltaTable
 from lakehouse_ml.flights import USE_CASE
 from lakehouse_ml.hooks.progress import console
 from lakehouse_ml.registry import Champion, ModelReference
-from lakehouse_ml.trace.entity import StoredPrediction, features_of, lines_about, predictions_of
+from lakehouse_ml.trace.entity import (
+    StoredPrediction,
+    check_features,
+    features_of,
+    lines_about,
+    predictions_of,
+)
 from lakehouse_ml.trace.explain import Explanation, explain
 from lakehouse_ml.trace.lineage import (
     Chain,
@@ -32,6 +38,7 @@ from lakehouse_ml.trace.lineage import (
     version_chain,
 )
 from lakehouse_ml.trace.rebuild import compared, training_rows
+from lakehouse_ml.trace.recorded import Recorded, read_again, silver_seen
 
 MOST_PARTS = 12
 ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment that it is in. Default: the project's.")
@@ -61,13 +68,12 @@ def _version_chain(version: str, context: KedroContext) -> Chain:
 def _prediction_chain(key: str, context: KedroContext) -> Chain:
     prediction = predictions_of(key, context.catalog.load("ml_predictions"))[0]
     log = context.catalog.load("ops_ingestion_log")
-    return prediction_chain(
-        prediction,
-        lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in)),
-        USE_CASE,
-        files_in_reach(USE_CASE, log, prediction.predict_at),
-        _version_chain(prediction.model_version, context),
-    )
+    with read_again(f"what is known of {key}"):
+        seen = recorded_silver(context, prediction.run_id).silver
+        lines = lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in), seen)
+        files = files_in_reach(USE_CASE, log, prediction.predict_at, seen)
+    version = _version_chain(prediction.model_version, context)
+    return prediction_chain(prediction, lines, USE_CASE, files, version)
 
 
 def silver_of(context: KedroContext, names: tuple[str, ...]) -> dict[str, DataFrame]:
@@ -75,11 +81,17 @@ def silver_of(context: KedroContext, names: tuple[str, ...]) -> dict[str, DataFr
     return {name: context.catalog.load(f"silver_{name}") for name in names}
 
 
-def table_at(context: KedroContext, name: str, version: int) -> DataFrame:
-    """A table of the catalog at a Delta version."""
+def table_of(context: KedroContext, name: str) -> DeltaTable:
+    """A table of the catalog, with its versions."""
     table = context.catalog[name]
     assert isinstance(table, DeltaTable)
-    return table.load_version(version)
+    return table
+
+
+def recorded_silver(context: KedroContext, run_id: str) -> Recorded:
+    """Silver tables as the run saw them."""
+    tables = {source.name: table_of(context, f"silver_{source.name}") for source in USE_CASE.sources}
+    return silver_seen(run_id, context.catalog.load("ops_runs"), tables)
 
 
 def _tree(chain: Chain) -> Tree:
@@ -115,11 +127,15 @@ def explanation_of(key: str, context: KedroContext) -> Explanation:
     prediction = predictions_of(key, context.catalog.load("ml_predictions"))[0]
     champions = champions_of(context)
     model = model_of(prediction, champions)
-    features = table_at(context, "gold_features", prediction.features_version)
+    with read_again(f"what is known of {key}"):
+        features = table_of(context, "gold_features").load_version(prediction.features_version)
+        row = features_of(key, features, model.feature_names)
+        seen = recorded_silver(context, prediction.run_id).silver
+        lines = lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in), seen)
     return explain(
         prediction,
-        lines_about(key, USE_CASE, silver_of(context, USE_CASE.spine.named_in)),
-        features_of(key, features, model.feature_names),
+        lines,
+        row,
         model.model,
         champions.golden_rows[prediction.model_digest],
         context.params["random_seed"],
@@ -148,7 +164,7 @@ def _lines_table(found: Explanation) -> Table:
     for header in ("published (UTC)", "known", "file", "line", "record"):
         table.add_column(header)
     for line in found.lines:
-        known = "yes" if found.was_known(line) else "later"
+        known = "yes" if found.was_known(line) else "later" if line.was_there else "no, came later"
         table.add_row(f"{line.published_at:%m-%d %H:%M}", known, line.file, str(line.line_no), line.text)
     return table
 
@@ -191,8 +207,11 @@ def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
         decision = decision_on(version, champions.ledger.state())
         trained, role = trained_for(decision), str(decision.elected)
         refuse_copy(version, trained)
-        rows = training_rows(trained, USE_CASE, recorded_silver(context, trained["source_versions"]))
         registered = champions.registry.load(ModelReference(version, str(decision.model_digest)))
+        recorded = recorded_silver(context, trained["run_id"])
+        with read_again(f"version {version}"):
+            rows = training_rows(trained, USE_CASE, recorded.silver)
+        check_features(rows.columns, registered.feature_names, f"version {version}")
         found = compared(trained, role, registered.model, rows, USE_CASE)
     for cause in found.causes:
         console().print(f"not as it was: {cause}")
@@ -200,14 +219,6 @@ def rebuild(metadata: ProjectMetadata, env: str | None, version: str) -> None:
         f"{found.rows:,} rows, {found.recorded_rows:,} recorded; predictions differ by {found.difference:.3g}"
     )
     if not found.is_equal:
+        told = "; ".join([told, *recorded.doubts])
         raise click.ClickException(f"version {version} is another model when made again: {told}")
     console().print(f"version {version} is the same model when made again: {told}")
-
-
-def recorded_silver(context: KedroContext, versions: dict[str, int]) -> dict[str, DataFrame]:
-    """Silver tables by name at the versions on record."""
-    return {
-        source.name: table_at(context, f"silver_{source.name}", versions[source.table])
-        for source in USE_CASE.sources
-        if source.table in versions
-    }

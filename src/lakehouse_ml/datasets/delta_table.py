@@ -13,27 +13,17 @@ from pyspark.sql import functions as F
 from lakehouse_ml.datasets.contracts import contract_of
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
-from lakehouse_ml.lakehouse.contract import Column, Contract, ContractError, sql_text
+from lakehouse_ml.datasets.table_definition import FINGERPRINT, RULES, definition, listed
+from lakehouse_ml.lakehouse.contract import Column, Contract, ContractError
 from lakehouse_ml.lakehouse.overlap import overlapping
 from lakehouse_ml.lakehouse.persisted import persisted_meanwhile
 
 Mode = Literal["read", "append", "insert", "replace"]
 
-FINGERPRINT = "lakehouse_ml.contract"
-# The rules as the contract has them: Delta words its constraints anew, so those do not tell what changed.
-RULES = "lakehouse_ml.rules"
-CHECK = "delta.constraints."
 # Nodes side by side meet a table together, and only one of them may alter it.
 _ALTERING = threading.Lock()
 # What builds a layer again.
 REFRESH = {"silver": "silver", "quarantine": "silver", "gold": "gold"}
-PROPERTIES = {
-    "delta.enableChangeDataFeed": "true",
-    # Models and predictions name versions, and a layer that is built again reads its input from the first one.
-    "delta.logRetentionDuration": "interval 3650 days",
-    # Platforms clean tables by themselves, too: where nothing is said, of what was removed a week ago.
-    "delta.deletedFileRetentionDuration": "interval 3650 days",
-}
 
 
 class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
@@ -112,14 +102,19 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         )
 
     def load_version(self, version: int) -> DataFrame:
-        """The table as it stood at a Delta version; it may have been vacuumed away since.
+        """The table as it stood at a Delta version; its files may have been removed since.
 
         Raises:
-            DatasetError: The table does not exist.
-            ContractError: It was written by another contract.
+            DatasetError: The table does not exist, was written by another contract, or has no such version.
         """
         self.load()
-        return get_spark().sql(f"SELECT * FROM {self.identifier} VERSION AS OF {version}")
+        try:
+            return get_spark().sql(f"SELECT * FROM {self.identifier} VERSION AS OF {version}")
+        except AnalysisException as error:
+            raise DatasetError(
+                f"Table {self.lakehouse.catalog}.{self.table} cannot be read at version {version}, which was made "
+                f"again or removed since: {str(error).splitlines()[0]}"
+            ) from error
 
     def save(self, data: DataFrame) -> None:
         """Write the frame, see ``mode``. Columns may stand in any order; the table's order is kept.
@@ -157,6 +152,15 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
             f"MERGE INTO {self.identifier} stored USING new_rows ON {same} WHEN NOT MATCHED THEN INSERT *"
         )
 
+    def begin_anew(self) -> None:
+        """Empty the table and give it the code's contract; a table that does not exist stays so.
+
+        Versions go on counting and former ones stay readable, also those of another contract.
+        """
+        if self._exists():
+            get_spark().sql(f"REPLACE TABLE {self.identifier} {self._definition}")
+            self._is_checked = True
+
     def _append(self, frame: DataFrame) -> None:
         frame.writeTo(self.identifier).append()
 
@@ -170,9 +174,15 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
     def _insert(self, frame: DataFrame) -> None:
         # Read for its range of days, and again to be written.
         with persisted_meanwhile(frame) as rows:
-            missing = self._by_day(rows) if self.lakehouse.version(self.table) == 0 else self._missing(rows)
+            missing = self._by_day(rows) if self._is_empty() else self._missing(rows)
             if missing is not None:
                 self._append(missing)
+
+    def _is_empty(self) -> bool:
+        """Whether the table was just made, or begun anew, which befalls gold alone: to look costs a Spark job."""
+        if self.lakehouse.version(self.table) == 0:
+            return True
+        return self._rebuilt_with == "gold" and get_spark().read.table(self.identifier).isEmpty()
 
     def _by_day(self, rows: DataFrame) -> DataFrame:
         """In files that each hold a stretch of days, so that later scans skip most; later inserts are short anyway."""
@@ -193,16 +203,13 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         if self._exists():
             self._check_stored_contract()
             return
-        partitions = f"PARTITIONED BY (`{self.contract.day}`)" if self.mode == "replace" else ""
-        checks = {CHECK + name: sql for name, sql in self.contract.checks.items()}
-        own = {FINGERPRINT: self.contract.fingerprint, RULES: json.dumps(self.contract.checks)}
-        own["delta.appendOnly"] = str(self.contract.append_only).lower()
         self.lakehouse.clear_unborn(self.table)
-        get_spark().sql(
-            f"CREATE TABLE IF NOT EXISTS {self.identifier} ({self.contract.ddl}) USING delta {partitions} "
-            f"COMMENT {sql_text(self.contract.grain)} TBLPROPERTIES ({_listed(PROPERTIES | own | checks)})"
-        )
+        get_spark().sql(f"CREATE TABLE IF NOT EXISTS {self.identifier} {self._definition}")
         self._is_checked = True
+
+    @property
+    def _definition(self) -> str:
+        return definition(self.contract, partitioned=self.mode == "replace")
 
     def _check_stored_contract(self) -> None:
         if not self._is_checked:
@@ -270,7 +277,7 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
         self._note({RULES: json.dumps(wanted)})
 
     def _note(self, properties: dict[str, str]) -> None:
-        get_spark().sql(f"ALTER TABLE {self.identifier} SET TBLPROPERTIES ({_listed(properties)})")
+        get_spark().sql(f"ALTER TABLE {self.identifier} SET TBLPROPERTIES ({listed(properties)})")
 
     def _add_check(self, name: str, sql: str) -> None:
         try:
@@ -286,7 +293,3 @@ class DeltaTable(AbstractDataset[DataFrame, DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"table": f"{self.lakehouse.catalog}.{self.table}", "mode": self.mode}
-
-
-def _listed(properties: dict[str, str]) -> str:
-    return ", ".join(f"{sql_text(key)} = {sql_text(value)}" for key, value in properties.items())

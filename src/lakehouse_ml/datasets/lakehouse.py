@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql.streaming.query import StreamingQuery
@@ -61,6 +62,13 @@ class Lakehouse:
             return -1
         history = get_spark().sql(f"DESCRIBE HISTORY {self.table(table)} LIMIT 1")
         return int(history.collect()[0]["version"])
+
+    def created_at(self, table: str) -> datetime:
+        """Wall clock at which the table was made, UTC; later than its former versions if it was made again."""
+        detail = get_spark().sql(f"DESCRIBE DETAIL {self.table(table)}")
+        # Collected timestamps are in the machine's time zone; microseconds are not.
+        micros = detail.selectExpr("unix_micros(createdAt)").collect()[0][0]
+        return datetime.fromtimestamp(micros / 1e6, UTC)
 
     def clear_unborn(self, table: str) -> None:
         """Remove the log without a version that a killed creation left: Delta takes it for a table."""

@@ -1,27 +1,33 @@
 """Forgetting a layer, so that the next run builds it again from the layer before."""
 
 import shutil
+from collections.abc import Iterable
 from datetime import datetime
 
+from lakehouse_ml.datasets.delta_table import DeltaTable
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
 
-# A layer takes with it what is derived from it.
-_SCHEMAS = {"silver": ("silver", "quarantine", "gold"), "gold": ("gold",)}
+# Removed with the layer; gold is derived from either.
+_REMOVED: dict[str, tuple[str, ...]] = {"silver": ("silver", "quarantine"), "gold": ()}
 _CONSUMERS = {"silver": ("ingestion", "feature_engineering"), "gold": ("feature_engineering",)}
 
-LAYERS = tuple(_SCHEMAS)
+LAYERS = tuple(_REMOVED)
 
 
-def forget(lakehouse: Lakehouse, layer: str, tables: tuple[str, ...], since: datetime | None = None) -> None:
-    """Remove a layer's tables and the progress of the stages that write them; bronze and landing files stay.
+def forget(
+    lakehouse: Lakehouse, layer: str, tables: Iterable[DeltaTable], since: datetime | None = None
+) -> None:
+    """Clear a layer's tables and the progress of the stages that write them; bronze and landing files stay.
 
-    Progress goes first: whatever a killed call leaves, the next run or call builds from the layer before.
+    Progress goes first: whatever a killed call leaves, the next run or call builds from the layer before. Silver and
+    quarantine are removed, since what reads silver follows it from its first version on. Gold is emptied in place:
+    predictions, models and decisions name its versions.
 
     Args:
         lakehouse: The environment's tables.
         layer: ``silver`` or ``gold``.
-        tables: Every ``<schema>.<table>`` of the environment.
+        tables: The environment's tables; those of other layers are left alone.
         since: Keep the tables, and forget only what was built by runs whose now is later (UTC).
     """
     _delete(lakehouse, "ops.progress", _progress(layer, since))
@@ -30,8 +36,11 @@ def forget(lakehouse: Lakehouse, layer: str, tables: tuple[str, ...], since: dat
     if layer == "silver":
         _delete(lakehouse, "ops.ingestion_log", "true")
     for table in tables:
-        if table.split(".", 1)[0] in _SCHEMAS[layer]:
-            _drop(lakehouse, table)
+        schema = table.table.split(".", 1)[0]
+        if schema == "gold":
+            table.begin_anew()
+        elif schema in _REMOVED[layer]:
+            _drop(lakehouse, table.table)
 
 
 def _progress(layer: str, since: datetime | None) -> str:

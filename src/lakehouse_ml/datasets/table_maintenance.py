@@ -4,9 +4,9 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from lakehouse_ml.datasets.delta_table import PROPERTIES
 from lakehouse_ml.datasets.lakehouse import Lakehouse
 from lakehouse_ml.datasets.session import get_spark
+from lakehouse_ml.datasets.table_definition import PROPERTIES
 
 FILES_KEPT = "delta.deletedFileRetentionDuration"
 LOG_KEPT = "delta.logRetentionDuration"

@@ -94,14 +94,17 @@ def no_checked_lines(lines: DataFrame, contract: Contract) -> DataFrame:
 def accepted(checked: DataFrame, contract: Contract) -> DataFrame:
     """The records that keep every rule, each revision once: the silver rows of the lines.
 
-    Of lines that carry the same revision the first in file order counts.
+    Of lines that carry the same revision the one that landed first counts, see :func:`first_of_revisions`.
     """
     return first_of_revisions(checked.where(F.size("broken_rules") == 0), contract)
 
 
 def first_of_revisions(records: DataFrame, contract: Contract) -> DataFrame:
-    """Of records with the same revision the first in file order, with the contract's columns."""
-    first = Window.partitionBy("_revision").orderBy("_file", "_line_no")
+    """Of records with the same revision the one that landed first, then in file order, with the contract's columns.
+
+    So a row has the same origin whether lines come run by run or all at once, when a table is built again.
+    """
+    first = Window.partitionBy("_revision").orderBy("_bronze_version", "_file", "_line_no")
     return records.withColumn("_n", F.row_number().over(first)).where("_n = 1").select(*contract.names)
 
 

@@ -1,7 +1,7 @@
 """One entity, by its key: what was landed about it, what was known when, and what was predicted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ class LandedLine:
         line_no: Line in the file, from 1.
         published_at: Moment from which it could be known, UTC.
         text: The record as JSON, restricted fields masked.
+        was_there: Whether the run that scored had it; else it landed later, or was taken back from quarantine.
     """
 
     source: str
@@ -39,15 +40,19 @@ class LandedLine:
     line_no: int
     published_at: datetime
     text: str
+    was_there: bool
 
 
-def lines_about(key: str, use_case: UseCase, silver: Mapping[str, DataFrame]) -> list[LandedLine]:
+def lines_about(
+    key: str, use_case: UseCase, silver: Mapping[str, DataFrame], seen: Mapping[str, DataFrame]
+) -> list[LandedLine]:
     """The landed lines that name the entity, in the order in which they could be known.
 
     Args:
         key: The entity.
         use_case: Says which sources name entities, and how.
         silver: Silver tables by name.
+        seen: Silver tables by name, as the run that scored saw them.
     """
     contracts = {contract.name: contract for contract in use_case.sources}
     found = []
@@ -60,13 +65,18 @@ def lines_about(key: str, use_case: UseCase, silver: Mapping[str, DataFrame]) ->
             F.unix_micros("published_at").alias("_published"),
             F.to_json(F.struct(*fields)).alias("_text"),
         )
-        found += [_line(source, row.asDict(), contracts[source]) for row in shown.collect()]
+        had = seen[source].where(use_case.spine.key() == key).select("_file", "_line_no").collect()
+        places = {(row["_file"], row["_line_no"]) for row in had}
+        found += [_line(source, row.asDict(), contracts[source], places) for row in shown.collect()]
     return sorted(found, key=lambda line: (line.published_at, line.file, line.line_no))
 
 
-def _line(source: str, row: Mapping[str, Any], contract: Contract) -> LandedLine:
+def _line(
+    source: str, row: Mapping[str, Any], contract: Contract, places: Set[tuple[str, int]]
+) -> LandedLine:
     at = datetime.fromtimestamp(row["_published"] / 1e6, UTC)
-    return LandedLine(source, row["_file"], row["_line_no"], at, masked(row["_text"], contract))
+    file, line_no = row["_file"], row["_line_no"]
+    return LandedLine(source, file, line_no, at, masked(row["_text"], contract), (file, line_no) in places)
 
 
 def masked(text: str, contract: Contract) -> str:
@@ -125,9 +135,29 @@ def features_of(key: str, features: DataFrame, names: Sequence[str]) -> pd.DataF
     """The entity's feature row.
 
     Raises:
-        TraceError: There is none.
+        TraceError: There is none, or no such feature.
     """
+    check_features(features.columns, names, key)
     row = features.where(F.col("key") == key).select(*names).toPandas()
     if row.empty:
         raise TraceError(f"{key}: gold.features has no row of that key at the version that was scored")
     return row
+
+
+def check_features(columns: Iterable[str], names: Sequence[str], what: str) -> None:
+    """Make sure that a table has every feature that a model reads.
+
+    Args:
+        columns: Of the table.
+        names: Features of the model.
+        what: What is made with it, for the message.
+
+    Raises:
+        TraceError: Naming those that are missing.
+    """
+    missing = sorted({*names} - {*columns})
+    if missing:
+        raise TraceError(
+            f"{what} cannot be made again: its model reads {', '.join(missing)}, which gold.features does not have any "
+            f"more; check out the code that made the model"
+        )

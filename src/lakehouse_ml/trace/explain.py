@@ -42,8 +42,8 @@ class Explanation:
         return abs(self.recomputed - self.prediction.score) <= SAME
 
     def was_known(self, line: LandedLine) -> bool:
-        """Whether the line could be known when the question was asked."""
-        return line.published_at <= self.prediction.predict_at
+        """Whether the line could be known when the question was asked, and the run that answered had it."""
+        return line.was_there and line.published_at <= self.prediction.predict_at
 
 
 def explain(

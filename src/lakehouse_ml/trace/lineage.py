@@ -134,7 +134,7 @@ def prediction_chain(
         files: Landing files in reach, by family; see :func:`files_in_reach`.
         version: See :func:`version_chain`.
     """
-    known = [line for line in lines if line.published_at <= prediction.predict_at]
+    known = [line for line in lines if line.was_there and line.published_at <= prediction.predict_at]
     inputs: Chain = {
         f"{family.name}: {len(files[family.name])} files of {', '.join((*family.inputs, *family.references))}, "
         f"{_ends(files[family.name])}": {}
@@ -155,20 +155,23 @@ def _ends(files: Sequence[str]) -> str:
     return f"{files[0]} ... {files[-1]}" if files else "none"
 
 
-def files_in_reach(use_case: UseCase, log: DataFrame, at: datetime) -> dict[str, list[str]]:
-    """Landing files that can hold what each family may know at an instant, by family.
+def files_in_reach(
+    use_case: UseCase, log: DataFrame, at: datetime, seen: Mapping[str, DataFrame]
+) -> dict[str, list[str]]:
+    """Landing files that can hold what each family knew at an instant, by family.
 
     Args:
         use_case: Its families with their lookbacks.
         log: ``ops_ingestion_log``.
         at: The instant, UTC.
+        seen: Silver tables by name, as the run saw them: files that none of their rows is from came later.
     """
+    there = {row["_file"] for table in seen.values() for row in table.select("_file").distinct().collect()}
     found = {}
     for family in use_case.families:
         is_input = F.col("source").isin(*family.inputs) & (F.col("period_end") > F.lit(at - family.lookback))
         is_read = is_input | F.col("source").isin(*family.references)
         within = log.where(is_read & (F.col("period_start") <= F.lit(at)) & (F.col("lines") > 0))
-        found[family.name] = [
-            row["file"] for row in within.select("file").distinct().orderBy("file").collect()
-        ]
+        files = [row["file"] for row in within.select("file").distinct().orderBy("file").collect()]
+        found[family.name] = [file for file in files if file in there]
     return found

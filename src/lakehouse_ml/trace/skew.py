@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
 
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.trace.entity import check_features
 from lakehouse_ml.use_case import UseCase
 
 
@@ -49,6 +50,7 @@ class Compared:
         restated: Those whose features are others today: corrected or late records came since.
         differing: Features that differ when built again.
         files: Landing files that came since and can have restated the rows.
+        doubts: What else than a fault can make the rows others, see ``silver_seen``.
     """
 
     batch: Batch
@@ -58,12 +60,26 @@ class Compared:
     same_features: int
     restated: int
     differing: tuple[str, ...]
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def equal_share(self) -> float:
         """Share of the rows whose score and features are both the same; must be 1."""
         return self.equal / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class NotCompared:
+    """A batch that cannot be made again.
+
+    Attributes:
+        batch: What was served.
+        why: What is missing.
+    """
+
+    batch: Batch
+    why: str
 
 
 def served_batches(predictions: DataFrame, runs: DataFrame, since: date) -> list[Batch]:
@@ -113,7 +129,7 @@ def compare(
     today: pd.DataFrame,
     model: Any,
 ) -> Compared:
-    """The served rows beside those made again; the files of restated rows are not looked up.
+    """The served rows beside those made again; files of restated rows and doubts are not looked up.
 
     Args:
         batch: What was served.
@@ -144,12 +160,16 @@ def compare(
             for name, is_unlike in zip(names, np.atleast_1d(unlike.any(axis=0)), strict=True)
             if is_unlike
         ),
-        files=(),
     )
 
 
 def features_of_rows(features: DataFrame, keys: DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Feature rows by key, of some keys."""
+    """Feature rows by key, of some keys.
+
+    Raises:
+        TraceError: There is no such feature.
+    """
+    check_features(features.columns, names, "a score")
     rows = features.join(F.broadcast(keys.select("key")), "key", "left_semi")
     return rows.select("key", *names).toPandas().set_index("key")
 
@@ -160,20 +180,24 @@ def equal_cells(one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
     return np.asarray(same | (one.isna().to_numpy() & other.isna().to_numpy()), dtype=bool)
 
 
-def late_files(batch: Batch, use_case: UseCase, silver: Mapping[str, DataFrame]) -> tuple[str, ...]:
+def late_files(
+    batch: Batch, use_case: UseCase, silver: Mapping[str, DataFrame], seen: Mapping[str, DataFrame]
+) -> tuple[str, ...]:
     """Landing files with records that silver took in after the batch and that can reach its days.
 
     Args:
-        batch: Its run names the versions that it saw.
+        batch: What was served.
         use_case: Sources and the lookback of each family.
         silver: Silver tables by name, as they stand.
+        seen: Silver tables by name, as the batch's run saw them. A line taken back from quarantine has come since,
+            however early it landed.
     """
     found: set[str] = set()
     for source in use_case.sources:
-        version = batch.run.versions.get(f"bronze.{source.name}")
         reach = _reach(source.name, use_case, batch.days)
-        if version is not None and reach is not None:
-            later = silver[source.name].where((F.col("_bronze_version") > version) & reach)
+        if reach is not None:
+            then = seen[source.name].where(reach).select("_file", "_line_no")
+            later = silver[source.name].where(reach).join(then, ["_file", "_line_no"], "left_anti")
             found |= {row["_file"] for row in later.select("_file").distinct().collect()}
     return tuple(sorted(found))
 
