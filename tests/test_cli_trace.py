@@ -1,5 +1,6 @@
 """What `kedro explain` shows of an explanation, and `kedro skew` of what was made again."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,8 @@ from rich.console import Console
 from lakehouse_ml.cli import skew as cli_skew
 from lakehouse_ml.cli.trace import explanation_page
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.registry import ModelReference
+from lakehouse_ml.trace.answers import Answered
 from lakehouse_ml.trace.entity import LandedLine, StoredPrediction
 from lakehouse_ml.trace.explain import Explanation
 from lakehouse_ml.trace.skew import Batch, Compared, NotCompared
@@ -57,13 +60,15 @@ EQUAL = Compared(batch("run-2"), 9, 9, 9, 9, restated=0, differing=())
 GONE = NotCompared(batch("run-1"), "gold.features cannot be read at version 7")
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *found: Compared | NotCompared) -> Result:
-    """What `kedro skew` says of batches."""
+def told(
+    monkeypatch: pytest.MonkeyPatch, *found: Compared | NotCompared, answers: Sequence[Answered] = ()
+) -> Result:
+    """What `kedro skew` says of batches and answers."""
     made_again = {one.batch.run.run_id: one for one in found}
     monkeypatch.setattr(cli_skew, "opened", lambda *_: nullcontext((None, None)))
     monkeypatch.setattr(cli_skew, "_batches", lambda *_: [one.batch for one in found])
     monkeypatch.setattr(cli_skew, "_compared", lambda _, one, __: made_again[one.run.run_id])
-    monkeypatch.setattr(cli_skew, "_answered", lambda *_: [])
+    monkeypatch.setattr(cli_skew, "_answered", lambda *_: answers)
     return CliRunner().invoke(cli_skew.skew, obj=SimpleNamespace(project_path=None))
 
 
@@ -82,6 +87,16 @@ def test_where_nothing_could_be_made_again_nothing_is_taken_for_equal(
     found = told(monkeypatch, GONE)
     assert found.exit_code == 1
     assert "no batch could be made again" in found.output
+
+
+def test_answers_are_looked_at_where_no_batch_was_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    skewed = Answered(ModelReference("3", "d"), 9, 9, 8, 0, 0, ())
+    found = told(monkeypatch, answers=[skewed])
+    assert found.exit_code == 1
+    assert "answers of version 3" in found.output
+    assert told(monkeypatch, answers=[replace(skewed, equal=9)]).exit_code == 0
+    nothing = told(monkeypatch)
+    assert (nothing.exit_code, "nothing was served in the last 7 days" in nothing.output) == (1, True)
 
 
 def test_what_may_be_behind_a_difference_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,8 @@ def skew(metadata: ProjectMetadata, env: str | None, days: int, rows: int) -> No
     """Make served scores again from what they saw, of batches and requests; fails when a single row differs."""
     with opened(metadata.project_path, env) as (_, context):
         batches = [_compared(context, batch, rows) for batch in _batches(context, days)]
-        console().print(_table(batches))
+        if batches:
+            console().print(_table(batches))
         for one in batches:
             if isinstance(one, NotCompared) or one.restated:
                 console().print(f"{one.batch.run.run_id}: {_told(one)}")
@@ -59,8 +60,12 @@ def skew(metadata: ProjectMetadata, env: str | None, days: int, rows: int) -> No
     faults = [*_faults(found), *(f"answers of version {a.version.version}" for a in answered if a.is_skewed)]
     if faults:
         raise click.ClickException(f"served and made again differ: {'; '.join(faults)}")
-    if not found:
+    if batches and not found:
         raise click.ClickException("no batch could be made again, see above: nothing is known of them")
+    if not batches and not answered:
+        raise click.ClickException(
+            f"nothing was served in the last {days} days: `kedro run --pipelines daily` scores what is due"
+        )
 
 
 def _faults(found: list[Compared]) -> Iterator[str]:
@@ -87,12 +92,7 @@ def _answered(context: KedroContext, days: int, rows: int) -> Iterator[Answered]
 def _batches(context: KedroContext, days: int) -> list[Batch]:
     catalog = context.catalog
     since = catalog.load("run").as_of.date() - timedelta(days=days)
-    batches = served_batches(catalog.load("ml_predictions"), catalog.load("ops_runs"), since)
-    if not batches:
-        raise TraceError(
-            f"ml.predictions has no row from {since} on: `kedro run --pipelines daily` scores what is due"
-        )
-    return batches
+    return served_batches(catalog.load("ml_predictions"), catalog.load("ops_runs"), since)
 
 
 def _compared(context: KedroContext, batch: Batch, rows: int) -> Compared | NotCompared:
