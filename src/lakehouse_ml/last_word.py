@@ -101,7 +101,7 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     back by one more.
 
     Args:
-        version: Former champion; None: the one before the present one.
+        version: Former champion; None, or empty as a job has it: the one before the present one.
         ask: Who asks, and why.
         champions: Ledger, registry and golden rows.
 
@@ -111,6 +111,7 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     """
     ledger, registry = champions.ledger, champions.registry
     state, done = settle_and_tell(ledger, registry)
+    version = version or None
     if done is not None and done.decision == "rolled_back" and version in (None, done.champion_after):
         return _finished(done)
     target = version or state.former
