@@ -15,7 +15,7 @@ from lakehouse_ml import last_word
 from lakehouse_ml.champion import Champions, current_champion, ledger_faults, record, settle
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.last_word import Ask
-from lakehouse_ml.ledger import Entry, Ledger, hash_of
+from lakehouse_ml.ledger import Entry, Ledger, LedgerError, hash_of
 from lakehouse_ml.probe import Probe
 from lakehouse_ml.registry import DIGEST_TAG, LoggedModel, Registry
 from ledger_builders import AS_OF, RowsInMemory, entry
@@ -247,6 +247,42 @@ def test_a_move_to_a_version_that_is_no_longer_what_was_judged_is_given_up_on_re
         assert home.events == [asked, ("abandoned", asked[1], asked[2], asked[2])]
     assert home.registry.aliased() == home.alias
     retag(home, named.version, named.digest)
+
+
+def leave_half_way(home: Home, command: str) -> None:
+    """Version 3 asked for by a command that was killed before it moved the alias."""
+    home.as_before()
+    state, named = home.ledger.state(), home.registry.reference("3")
+    if command == "approve":
+        asked = state.awaiting[0].followed_by("approved", ["card read"], actor="Ben", champion_after="3")
+    else:
+        changes = {"model_version": "3", "model_digest": named.digest, "champion_after": "3"}
+        asked = entry(**changes, subject="again", champion_before=state.champion)
+    home.ledger.append(asked, state.head)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("approve", "approved by Ben"), ("retrain", "decided by job run-1")]
+)
+def test_a_roll_back_takes_back_no_champion_that_it_made_itself_unless_a_person_says_so(
+    commands: dict[str, Command], name: str, told: str
+) -> None:
+    command = commands["approve"]
+    leave_half_way(command.home, name)
+    with pytest.raises(LedgerError, match=rf"Row 6 .*\({told}\) was left half-way .*: the champion is 3\."):
+        roll_back(None, command.home.champions(Steps()))
+    done = command.home.events
+    assert [event for event, *_ in done] == [done[0][0], "moved"]
+    command.check_ends(done)
+    roll_back(None, command.home.champions(Steps()))
+    command.check_ends(done + ROLLED_BACK)
+
+
+def test_a_roll_back_to_a_version_goes_there_whatever_was_left_half_way(commands: dict[str, Command]) -> None:
+    command = commands["approve"]
+    leave_half_way(command.home, "approve")
+    roll_back("1", command.home.champions(Steps()))
+    command.check_ends(APPROVED + ROLLED_BACK_TO)
 
 
 def retag(home: Home, version: str, digest: str) -> None:
