@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from lakehouse_ml import last_word
 from lakehouse_ml.champion import Champions, current_champion, ledger_faults, record, settle
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.last_word import Ask
 from lakehouse_ml.ledger import Entry, Ledger, LedgerError, hash_of
+from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.probe import Probe
 from lakehouse_ml.registry import DIGEST_TAG, LoggedModel, Registry
 from ledger_builders import AS_OF, RowsInMemory, entry
@@ -283,6 +286,46 @@ def test_a_roll_back_to_a_version_goes_there_whatever_was_left_half_way(commands
     leave_half_way(command.home, "approve")
     roll_back("1", command.home.champions(Steps()))
     command.check_ends(APPROVED + ROLLED_BACK_TO)
+
+
+def delete_version(home: Home) -> None:
+    home.stores.client.delete_model_version(home.registry.name, "3")
+
+
+def delete_digest(home: Home) -> None:
+    home.stores.client.delete_model_version_tag(home.registry.name, "3", DIGEST_TAG)
+
+
+@pytest.mark.parametrize("spoil", [delete_version, delete_digest])
+@pytest.mark.parametrize("name", ["approve", "retrain"])
+def test_a_move_to_a_version_that_is_not_there_any_more_is_given_up_and_holds_up_nobody(
+    stores: Stores, spoil: Callable[[Home], None], name: str
+) -> None:
+    home = Home(stores, "promoted", "promoted", "awaiting_approval")
+    leave_half_way(home, name)
+    spoil(home)
+    roll_back(None, home.champions(Steps()))
+    given_up, *after = home.events[1:]
+    assert (given_up[0], given_up[-1]) == ("abandoned", "2")
+    assert after == [(event, "rolled_back", "2", "1") for event in ("decided", "moved")]
+    assert home.registry.aliased().version == "1"
+
+
+@pytest.mark.parametrize("code", [TEMPORARILY_UNAVAILABLE, PERMISSION_DENIED])
+def test_a_registry_that_does_not_answer_gives_up_no_move(
+    commands: dict[str, Command], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    home = commands["approve"].home
+    leave_half_way(home, "approve")
+
+    def refuse(*_: Any) -> None:
+        raise MlflowException("not now", error_code=code)
+
+    monkeypatch.setattr("mlflow.tracking.MlflowClient.get_model_version", refuse)
+    rows = home.ledger.entries()
+    with pytest.raises(RegistryError, match="not now"):
+        settle(home.ledger, home.registry)
+    assert home.ledger.entries() == rows
 
 
 def retag(home: Home, version: str, digest: str) -> None:
