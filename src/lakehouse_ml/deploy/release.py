@@ -210,14 +210,14 @@ def outcome_of(reports: Sequence[Path]) -> Outcome:
             "a release needs the reports of its tests: `make test loops` writes them to build/tests"
         )
     suites = [suite.attrib for report in reports for suite in _suites(report)]
-    count = {
-        key: sum(int(suite.get(key, 0)) for suite in suites)
-        for key in ("tests", "failures", "errors", "skipped")
-    }
-    failed = count["failures"] + count["errors"]
-    if failed or not count["tests"]:
-        raise ReleaseError(f"{', '.join(map(str, reports))}: {count['tests']} tests, {failed} of them failed")
-    return Outcome(tests=count["tests"], failed=failed, skipped=count["skipped"])
+    keys = ("tests", "failures", "errors", "skipped")
+    tests, failures, errors, skipped = (sum(int(suite.get(key, 0)) for suite in suites) for key in keys)
+    # A report counts the skipped ones among its tests.
+    ran, failed = tests - skipped, failures + errors
+    if failed or not ran:
+        told = f"{ran} tests ran, {failed} of them failed, {skipped} were skipped"
+        raise ReleaseError(f"{', '.join(map(str, reports))}: {told}")
+    return Outcome(tests=ran, failed=failed, skipped=skipped)
 
 
 def sha256(path: Path) -> str:
