@@ -267,6 +267,16 @@ def test_tests_that_failed_or_did_not_run_make_no_release(tmp_path: Path, conten
         outcome_of([report])
 
 
+def test_reports_of_one_name_make_no_release(tmp_path: Path) -> None:
+    reports = [tmp_path / folder / "unit.xml" for folder in ("first", "second")]
+    for report in reports:
+        report.parent.mkdir()
+        report.write_text('<testsuite tests="3" failures="0" errors="0" skipped="0"/>')
+    assert outcome_of(reports[:1]).tests == 3
+    with pytest.raises(ReleaseError, match=r"^unit\.xml: a release keeps one report of a name"):
+        outcome_of(reports)
+
+
 def test_missing_reports_make_no_release(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="a release needs the reports of its tests"):
         outcome_of([])
