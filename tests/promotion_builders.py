@@ -75,7 +75,8 @@ DATA = DataRecord(
     open_alerts=(),
     newest=tuple((source, AS_OF) for source in ("movements", "timetable", "weather")),
 )
-DECLARED = Declared(24_000, 5_000, 28, KEYS)
+DAYS = tuple(HOLDOUT_START + timedelta(days=day) for day in range(28))
+DECLARED = Declared(24_000, 5_000, DAYS, KEYS)
 PROBE = Probe(inputs=FEATURES, size_mb=2.0, memory_mb=400.0, request_mb=0.1, latency_ms=50.0)
 
 

@@ -215,6 +215,17 @@ def test_where_nothing_was_trained_yet_the_ledger_is_empty_and_no_version_can_be
     assert "test has no champion to copy" in refused.output
 
 
+def test_a_version_that_awaits_its_approval_is_not_copied(
+    project: ProjectStores, command: Callable[..., Result]
+) -> None:
+    crown(project, saved_model(project, "first"))
+    crown(project, twentieth_of_hour(project), decision="awaiting_approval", champion_after="1")
+    refused = command("promote", "--from", "test", "--to", "staging", "--version", "2")
+    assert refused.exit_code == 1
+    assert "Error: Version 2 was never promoted where it is" in refused.output
+    assert not (project.folder / "lakehouse/staging").exists()
+
+
 def test_a_copy_waits_for_no_run_and_leaves_its_hand_over_alone(
     project: ProjectStores, command: Callable[..., Result]
 ) -> None:

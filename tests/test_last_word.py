@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from lakehouse_ml import last_word
 from lakehouse_ml.champion import Champions, current_champion, ledger_faults, record, settle
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.last_word import Ask
-from lakehouse_ml.ledger import Entry, Ledger, hash_of
+from lakehouse_ml.ledger import Entry, Ledger, LedgerError, hash_of
+from lakehouse_ml.model_files import RegistryError
 from lakehouse_ml.probe import Probe
 from lakehouse_ml.registry import DIGEST_TAG, LoggedModel, Registry
 from ledger_builders import AS_OF, RowsInMemory, entry
@@ -136,6 +139,8 @@ def roll_back(version: str | None, champions: Champions) -> Entry:
     return last_word.roll_back(version, ASK, champions)
 
 
+# The last is a job's, to whose parameter nobody gave a value.
+NAMES = ["approve", "rollback", "rollback --to", "rollback --to="]
 APPROVED = [(event, "awaiting_approval", "2", "3") for event in ("approved", "moved")]
 ROLLED_BACK = [(event, "rolled_back", "3", "2") for event in ("decided", "moved")]
 ROLLED_BACK_TO = [(event, "rolled_back", "3", "1") for event in ("decided", "moved")]
@@ -150,10 +155,11 @@ def commands(mlflow_template: Path, tmp_path_factory: pytest.TempPathFactory) ->
         "approve": Command(waiting, approve, APPROVED),
         "rollback": Command(promoted, partial(roll_back, None), ROLLED_BACK),
         "rollback --to": Command(promoted, partial(roll_back, "1"), ROLLED_BACK_TO),
+        "rollback --to=": Command(promoted, partial(roll_back, ""), ROLLED_BACK),
     }
 
 
-@pytest.fixture(params=["approve", "rollback", "rollback --to"])
+@pytest.fixture(params=NAMES)
 def command(commands: dict[str, Command], request: pytest.FixtureRequest) -> Command:
     found = commands[request.param]
     found.home.as_before()
@@ -213,7 +219,7 @@ def test_the_same_command_again_does_it_once(command: Command) -> None:
 
 @settings(max_examples=15)
 @given(
-    name=st.sampled_from(["approve", "rollback", "rollback --to"]),
+    name=st.sampled_from(NAMES),
     kills=st.lists(st.integers(0, 10), max_size=4),
 )
 def test_however_often_it_is_killed_it_is_done_once(
@@ -244,6 +250,82 @@ def test_a_move_to_a_version_that_is_no_longer_what_was_judged_is_given_up_on_re
         assert home.events == [asked, ("abandoned", asked[1], asked[2], asked[2])]
     assert home.registry.aliased() == home.alias
     retag(home, named.version, named.digest)
+
+
+def leave_half_way(home: Home, command: str) -> None:
+    """Version 3 asked for by a command that was killed before it moved the alias."""
+    home.as_before()
+    state, named = home.ledger.state(), home.registry.reference("3")
+    if command == "approve":
+        asked = state.awaiting[0].followed_by("approved", ["card read"], actor="Ben", champion_after="3")
+    else:
+        changes = {"model_version": "3", "model_digest": named.digest, "champion_after": "3"}
+        asked = entry(**changes, subject="again", champion_before=state.champion)
+    home.ledger.append(asked, state.head)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("approve", "approved by Ben"), ("retrain", "decided by job run-1")]
+)
+def test_a_roll_back_takes_back_no_champion_that_it_made_itself_unless_a_person_says_so(
+    commands: dict[str, Command], name: str, told: str
+) -> None:
+    command = commands["approve"]
+    leave_half_way(command.home, name)
+    with pytest.raises(LedgerError, match=rf"Row 6 .*\({told}\) was left half-way .*: the champion is 3\."):
+        roll_back(None, command.home.champions(Steps()))
+    done = command.home.events
+    assert [event for event, *_ in done] == [done[0][0], "moved"]
+    command.check_ends(done)
+    roll_back(None, command.home.champions(Steps()))
+    command.check_ends(done + ROLLED_BACK)
+
+
+def test_a_roll_back_to_a_version_goes_there_whatever_was_left_half_way(commands: dict[str, Command]) -> None:
+    command = commands["approve"]
+    leave_half_way(command.home, "approve")
+    roll_back("1", command.home.champions(Steps()))
+    command.check_ends(APPROVED + ROLLED_BACK_TO)
+
+
+def delete_version(home: Home) -> None:
+    home.stores.client.delete_model_version(home.registry.name, "3")
+
+
+def delete_digest(home: Home) -> None:
+    home.stores.client.delete_model_version_tag(home.registry.name, "3", DIGEST_TAG)
+
+
+@pytest.mark.parametrize("spoil", [delete_version, delete_digest])
+@pytest.mark.parametrize("name", ["approve", "retrain"])
+def test_a_move_to_a_version_that_is_not_there_any_more_is_given_up_and_holds_up_nobody(
+    stores: Stores, spoil: Callable[[Home], None], name: str
+) -> None:
+    home = Home(stores, "promoted", "promoted", "awaiting_approval")
+    leave_half_way(home, name)
+    spoil(home)
+    roll_back(None, home.champions(Steps()))
+    given_up, *after = home.events[1:]
+    assert (given_up[0], given_up[-1]) == ("abandoned", "2")
+    assert after == [(event, "rolled_back", "2", "1") for event in ("decided", "moved")]
+    assert home.registry.aliased().version == "1"
+
+
+@pytest.mark.parametrize("code", [TEMPORARILY_UNAVAILABLE, PERMISSION_DENIED])
+def test_a_registry_that_does_not_answer_gives_up_no_move(
+    commands: dict[str, Command], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    home = commands["approve"].home
+    leave_half_way(home, "approve")
+
+    def refuse(*_: Any) -> None:
+        raise MlflowException("not now", error_code=code)
+
+    monkeypatch.setattr("mlflow.tracking.MlflowClient.get_model_version", refuse)
+    rows = home.ledger.entries()
+    with pytest.raises(RegistryError, match="not now"):
+        settle(home.ledger, home.registry)
+    assert home.ledger.entries() == rows
 
 
 def retag(home: Home, version: str, digest: str) -> None:

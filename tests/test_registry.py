@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from lakehouse_ml.model_files import RegistryError, candidate_folder, load_candidate, model_digest
-from lakehouse_ml.registry import ModelReference, Registry
+from lakehouse_ml.registry import ModelReference, NoSuchVersionError, Registry
 from registry_builders import NAME, Stores, logged_model, promote, saved_model
 
 
@@ -152,7 +152,7 @@ def test_pointing_at_an_unknown_version_raises(stores: Stores):
     promote(stores, saved_model(stores))
     with pytest.raises(RegistryError, match="to 9 at"):
         stores.registry.point("9")
-    with pytest.raises(RegistryError, match="version 9"):
+    with pytest.raises(NoSuchVersionError, match="version 9 is not in the registry"):
         stores.registry.reference("9")
     assert stores.registry.aliased().version == "1"
 

@@ -9,7 +9,8 @@ from lakehouse_ml.datasets.recorded_table import recorded_versions
 from lakehouse_ml.lakehouse.run import Run
 from lakehouse_ml.model_files import RegistryError, candidate_folder, model_digest
 from lakehouse_ml.pipelines.promotion.decide import decide
-from lakehouse_ml.version_copy import CopyError, Target, copy_files, hand_over
+from lakehouse_ml.version_copy import CopyError, Target, copy_files, hand_over, refuse_unpromoted
+from ledger_builders import chain, entry
 from promotion_builders import candidates, first_evidence, rules
 from registry_builders import Stores, make_stores, saved_model
 
@@ -55,6 +56,42 @@ def test_the_holdout_never_reaches_into_the_training():
 def test_without_a_day_after_the_training_nothing_can_be_judged():
     with pytest.raises(CopyError, match=r"trained until 2013-09-03, the target's now is 2013-09-03"):
         hand_over(TRAINED, ORIGIN, DIGEST, target(day=3, month=9))
+
+
+def moved(version: str, before: str | None, **changes):
+    row = entry(event="moved", model_version=version, model_digest=version * 64, **changes)
+    return replace(row, champion_before=before, champion_after=version)
+
+
+WAITS = entry(
+    decision="awaiting_approval",
+    model_version="3",
+    model_digest="3" * 64,
+    champion_before="2",
+    champion_after="2",
+)
+STATE = chain(moved("1", None), moved("2", "1"), WAITS, moved("1", "2", decision="rolled_back", actor="Ada"))
+
+
+def test_a_former_champion_may_be_copied():
+    refuse_unpromoted("1", STATE)
+    refuse_unpromoted("1", chain(*STATE.entries, moved("4", "1")))
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        (
+            "3",
+            "Version 3 was never promoted where it is, so nobody else takes it; champions there were: 1, 2",
+        ),
+        ("2", "Version 2 was taken back where it is, by Ada in row 4 .* that took its place, 1, or"),
+    ],
+    ids=["awaits approval", "taken back"],
+)
+def test_what_is_no_good_where_it_is_goes_nowhere_else(version, told):
+    with pytest.raises(CopyError, match=told):
+        refuse_unpromoted(version, STATE)
 
 
 COPY = hand_over(TRAINED, ORIGIN, DIGEST, target())

@@ -29,7 +29,7 @@ from lakehouse_ml.pipelines.promotion.decide import Decision, decide
 from lakehouse_ml.pipelines.promotion.evidence import Evidence, Landed
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
-from promotion_builders import HOLDOUT_START, RULES, first_evidence, later_evidence, rules
+from promotion_builders import DAYS, HOLDOUT_START, RULES, first_evidence, later_evidence, rules
 from registry_builders import make_stores
 from zoo import (
     FEATURES,
@@ -308,6 +308,20 @@ def declared_with(**values: int) -> Callable[[], Evidence]:
     return make
 
 
+def few_days() -> Evidence:
+    known = first_evidence()
+    few = replace(known, declared=replace(known.declared, labelled_days=DAYS[:13]))
+    return changed(few, lambda m: m.is_overall, days=13)
+
+
+def new_days_without_rows() -> Evidence:
+    """The last week of the holdout has no row, and the first one promoted before."""
+    known = later_evidence()
+    judged = replace(known.standing, judged_until=DAYS[8])
+    few = replace(known, standing=judged, declared=replace(known.declared, labelled_days=DAYS[:21]))
+    return changed(few, lambda m: m.is_overall, days=21)
+
+
 def standing_with(**values: Any) -> Callable[[], Evidence]:
     return lambda: replace(later_evidence(), standing=replace(later_evidence().standing, **values))
 
@@ -355,7 +369,8 @@ EVIDENCES: dict[str, tuple[str, Callable[[], Evidence]]] = {
     ),
     "few rows": ("enough_rows", declared_with(rows=999)),
     "few positives": ("enough_positives", declared_with(positives=199)),
-    "few days": ("enough_days", declared_with(days=13)),
+    "few days": ("enough_days", few_days),
+    "new days without a labelled row": ("enough_new_days", new_days_without_rows),
     "days that promoted before": (
         "enough_new_days",
         standing_with(judged_until=HOLDOUT_START + timedelta(days=15)),

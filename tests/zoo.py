@@ -53,7 +53,7 @@ from lakehouse_ml.registry import LoggedModel, Registry
 from lakehouse_ml.serving_endpoint import NoEndpoint
 from lakehouse_ml.use_case import Costs
 from ledger_builders import RowsInMemory, entry
-from promotion_builders import AS_OF, DATA, HOLDOUT_END, HOLDOUT_START, candidates, probes, rules
+from promotion_builders import AS_OF, DATA, DAYS, HOLDOUT_END, HOLDOUT_START, candidates, probes, rules
 
 FEATURES = ("carrier", "origin", "hour", "wind_kn")
 ROWS_A_DAY, TRAINING_DAYS = 120, 60
@@ -272,7 +272,7 @@ class Judge:
             declared=Declared(
                 len(HOLDOUT),
                 int(HOLDOUT["label"].sum()),
-                HOLDOUT["predict_date"].nunique(),
+                DAYS,
                 digest_of_keys(HOLDOUT["key"]),
             ),
             probes=found,

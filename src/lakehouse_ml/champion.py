@@ -2,7 +2,8 @@
 
 Every move is a row that asks for it, then the alias, then a row that says it was done. A promotion, approval or
 roll-back that finds the first without the last finishes the move, or gives it up where the version is no longer what
-was judged. Who only reads the champion writes nothing: until then either end of the move is the champion.
+was judged, or no longer there. Who only reads the champion writes nothing: until then either end of the move is the
+champion.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import pandas as pd
 
 from lakehouse_ml.ledger import ABANDONED, MOVED, Entry, Ledger, LedgerError, LedgerState
 from lakehouse_ml.model_files import RegistryError
-from lakehouse_ml.registry import ModelReference, Registry
+from lakehouse_ml.registry import ModelReference, NoSuchVersionError, Registry
 
 
 def settle(ledger: Ledger, registry: Registry) -> LedgerState:
@@ -36,10 +37,9 @@ def settle_and_tell(ledger: Ledger, registry: Registry) -> tuple[LedgerState, En
 
 
 def _carry_out(asked: Entry, state: LedgerState, ledger: Ledger, registry: Registry) -> LedgerState:
-    named = registry.reference(str(asked.champion_after))
-    if named.digest != asked.model_digest:
-        reason = f"version {named.version} has digest {named.digest}, judged was {asked.model_digest}"
-        ledger.append(asked.followed_by(ABANDONED, [reason], champion_after=state.champion), state.head)
+    named = ModelReference(str(asked.champion_after), str(asked.model_digest))
+    if fault := _unlike(named, registry):
+        ledger.append(asked.followed_by(ABANDONED, [fault], champion_after=state.champion), state.head)
         return ledger.state()
     if registry.aliased() != named:
         registry.point(named.version)
@@ -47,6 +47,21 @@ def _carry_out(asked: Entry, state: LedgerState, ledger: Ledger, registry: Regis
         raise RegistryError(f"{registry.name}: the alias does not stay at version {named.version}")
     ledger.append(asked.followed_by(MOVED, [f"the alias names version {named.version}"]), state.head)
     return ledger.state()
+
+
+def _unlike(judged: ModelReference, registry: Registry) -> str:
+    """What the registry has in place of what was judged; empty: just that.
+
+    Raises:
+        RegistryError: It cannot be reached, and so says nothing about the version.
+    """
+    try:
+        found = registry.reference(judged.version)
+    except NoSuchVersionError as error:
+        return str(error)
+    if found == judged:
+        return ""
+    return f"{registry.name} version {found.version} has digest {found.digest}, judged was {judged.digest}"
 
 
 def record(entry: Entry, after: Entry | None, ledger: Ledger, registry: Registry) -> Entry:
@@ -66,9 +81,7 @@ def record(entry: Entry, after: Entry | None, ledger: Ledger, registry: Registry
     if entry.asks_for_move:
         done = settle(ledger, registry)
         if done.entries[-1].event == ABANDONED:
-            raise RegistryError(
-                f"{registry.name}: {done.entries[-1].reasons[0]}; the champion stays {done.champion}"
-            )
+            raise RegistryError(f"{done.entries[-1].reasons[0]}; the champion stays {done.champion}")
     return written
 
 

@@ -98,21 +98,38 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
     """Put the alias back on a former champion, after it was tried out.
 
     A roll-back that a killed command left half-way is finished, and is the answer: the same command again does not lead
-    back by one more.
+    back by one more. Another command's move is finished as well, but then only a version says what is meant.
 
     Args:
-        version: Former champion; None: the one before the present one.
+        version: Former champion; None, or empty as a job has it: the one before the present one.
         ask: Who asks, and why.
         champions: Ledger, registry and golden rows.
 
     Raises:
-        LedgerError: There is no such champion, or it does not do what it did.
+        LedgerError: There is no such champion, it does not do what it did, or another champion was made just now.
         RegistryError: Its files were changed, or the registry cannot be reached.
     """
     ledger, registry = champions.ledger, champions.registry
     state, done = settle_and_tell(ledger, registry)
+    version = version or None
     if done is not None and done.decision == "rolled_back" and version in (None, done.champion_after):
         return _finished(done)
+    if done is not None and version is None:
+        # Who asks saw the champion before that move, and means that one.
+        raise LedgerError(
+            f"Row {done.sequence} of ops.promotion_ledger ({done.event} by {done.actor}) was left half-way and is done "
+            f"now: the champion is {done.champion_after}. Give the roll-back again if {done.champion_after} is to be "
+            f"taken back, or say where to with --to VERSION"
+        )
+    reference = _former(version, state)
+    if reference.version == state.champion and registry.aliased() == reference:
+        raise LedgerError(f"Version {reference.version} is champion already")
+    tried = _try_out(reference, champions)
+    return record(_roll_back_entry(reference, tried, ask, state), state.head, ledger, registry)
+
+
+def _former(version: str | None, state: LedgerState) -> ModelReference:
+    """The former champion with this version, or the one before the present one."""
     target = version or state.former
     digest = None if target is None else state.digest_of(target)
     if target is None or digest is None:
@@ -123,11 +140,7 @@ def roll_back(version: str | None, ask: Ask, champions: Champions) -> Entry:
             else "No version was champion before that was not taken back"
         )
         raise LedgerError(f"{missing}, so there is no way back to it; champions were: {known}")
-    reference = ModelReference(target, digest)
-    if target == state.champion and registry.aliased() == reference:
-        raise LedgerError(f"Version {target} is champion already")
-    tried = _try_out(reference, champions)
-    return record(_roll_back_entry(reference, tried, ask, state), state.head, ledger, registry)
+    return ModelReference(target, digest)
 
 
 def _try_out(reference: ModelReference, champions: Champions) -> Probe:

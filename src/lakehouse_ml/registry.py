@@ -27,6 +27,10 @@ DIGEST_TAG = "digest"
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 
 
+class NoSuchVersionError(RegistryError):
+    """The registry can be reached, and says that it has no such version, or none that promotion registered."""
+
+
 @dataclass(frozen=True)
 class ModelReference:
     """A registered version and the SHA-256 over its files; not loaded."""
@@ -116,17 +120,35 @@ class Registry:
 
     def _reference(self, found: ModelVersion) -> ModelReference:
         if DIGEST_TAG not in found.tags:
-            raise RegistryError(
+            raise NoSuchVersionError(
                 f"{self.name} version {found.version} has no tag {DIGEST_TAG}: it was not registered by the "
                 f"promotion pipeline; run `kedro run --pipelines retrain`."
             )
         return ModelReference(str(found.version), found.tags[DIGEST_TAG])
 
     def reference(self, version: str) -> ModelReference:
-        """The version with its digest."""
+        """The version with its digest.
+
+        Raises:
+            NoSuchVersionError: It was deleted, or has no digest.
+            RegistryError: The registry cannot be reached.
+        """
         with reaching(f"{self.name} version {version} at {self.registry_uri}"):
-            found = self._client.get_model_version(self.name, version)
+            found = self._find(version)
+        if found is None:
+            raise NoSuchVersionError(
+                f"{self.name} version {version} is not in the registry at {self.registry_uri}: it was deleted, or "
+                f"never registered; `kedro ledger show` tells which versions there were."
+            )
         return self._reference(found)
+
+    def _find(self, version: str) -> ModelVersion | None:
+        try:
+            return self._client.get_model_version(self.name, version)
+        except MlflowException as error:
+            if error.error_code in _ABSENT:
+                return None
+            raise
 
     def versions(self) -> list[str]:
         """Every version, oldest first."""

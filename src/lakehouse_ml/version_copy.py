@@ -11,6 +11,7 @@ from typing import Any
 from mlflow.tracking import MlflowClient
 
 from lakehouse_ml.lakehouse.run import Run
+from lakehouse_ml.ledger import LedgerState
 from lakehouse_ml.model_files import RegistryError, candidate_folder, model_digest, reaching
 from lakehouse_ml.registry import Registry
 
@@ -35,6 +36,27 @@ class Target:
     registry: Registry
     run: Run
     versions: Mapping[str, int]
+
+
+def refuse_unpromoted(version: str, state: LedgerState) -> None:
+    """Make sure that a version was promoted where it is, and was not taken back there since.
+
+    Raises:
+        CopyError: It never was champion, or is not fit to be one again.
+    """
+    digest = state.digest_of(version)
+    if digest is None:
+        known = ", ".join(sorted({str(move.champion_after) for move in state.moves})) or "none yet"
+        raise CopyError(
+            f"Version {version} was never promoted where it is, so nobody else takes it; champions there were: {known}"
+        )
+    back = state.taken_back(digest)
+    if back is not None:
+        raise CopyError(
+            f"Version {version} was taken back where it is, by {back.actor} in row {back.sequence} of "
+            f"ops.promotion_ledger, so nobody else takes it; copy the version that took its place, "
+            f"{back.champion_after}, or have it evaluated and promoted there again"
+        )
 
 
 def hand_over(trained: Mapping[str, Any], origin: str, digest: str, target: Target) -> dict[str, Any]:

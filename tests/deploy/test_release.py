@@ -59,7 +59,7 @@ def test_a_release_holds_what_was_built_and_what_is_deployed_with_it(
         "tests/unit.xml",
     }
     assert any(name.startswith("deploy/aws/resources/") for name in manifest.files)
-    assert manifest.tests == Outcome(tests=3, failed=0, skipped=1)
+    assert manifest.tests == Outcome(tests=2, failed=0, skipped=1)
 
 
 def test_no_planted_secret_is_in_wheel_archive_or_release(packaged: Path, made: tuple[Path, str]) -> None:
@@ -249,10 +249,14 @@ def test_a_folder_without_a_manifest_is_no_release(copied: Path, content: str) -
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('<testsuite tests="3" failures="1" errors="0" skipped="0"/>', "3 tests, 1 of them failed"),
-        ('<testsuite tests="3" failures="0" errors="2" skipped="0"/>', "3 tests, 2 of them failed"),
-        ('<testsuite tests="0" failures="0" errors="0" skipped="0"/>', "0 tests"),
-        ("<html/>", "0 tests"),
+        ('<testsuite tests="3" failures="1" errors="0" skipped="0"/>', "3 tests ran, 1 of them failed"),
+        ('<testsuite tests="3" failures="0" errors="2" skipped="0"/>', "3 tests ran, 2 of them failed"),
+        ('<testsuite tests="0" failures="0" errors="0" skipped="0"/>', "0 tests ran"),
+        (
+            '<testsuite tests="9" failures="0" errors="0" skipped="9"/>',
+            "0 tests ran, 0 of them failed, 9 were",
+        ),
+        ("<html/>", "0 tests ran"),
         ("tests: 3", "is no JUnit report"),
     ],
 )
@@ -261,6 +265,16 @@ def test_tests_that_failed_or_did_not_run_make_no_release(tmp_path: Path, conten
     report.write_text(content)
     with pytest.raises(ReleaseError, match=told):
         outcome_of([report])
+
+
+def test_reports_of_one_name_make_no_release(tmp_path: Path) -> None:
+    reports = [tmp_path / folder / "unit.xml" for folder in ("first", "second")]
+    for report in reports:
+        report.parent.mkdir()
+        report.write_text('<testsuite tests="3" failures="0" errors="0" skipped="0"/>')
+    assert outcome_of(reports[:1]).tests == 3
+    with pytest.raises(ReleaseError, match=r"^unit\.xml: a release keeps one report of a name"):
+        outcome_of(reports)
 
 
 def test_missing_reports_make_no_release(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from lakehouse_ml.pipelines.promotion.evidence import Incumbent, Landed, Standin
 from lakehouse_ml.pipelines.promotion.rule_set import Limit, PromotionRules
 from lakehouse_ml.pipelines.promotion.rules import EVIDENCE_RULES
 from promotion_builders import (
+    DAYS,
     DECLARED,
     DIGESTS,
     HOLDOUT_END,
@@ -211,13 +212,18 @@ def test_another_holdout_than_training_declared_is_refused():
     [
         ("enough_rows", {"rows": 999}),
         ("enough_positives", {"positives": 199}),
-        ("enough_days", {"days": 13}),
     ],
 )
 def test_too_little_to_judge_by_is_refused(rule, change):
     declared = replace(DECLARED, **change)
     evidence = changed(first_evidence(declared=declared), lambda m: m.is_overall, **change)
     assert failed(decide(evidence, rules())) == {rule}
+
+
+def test_too_few_days_to_judge_by_are_refused_as_days_and_as_new_ones():
+    declared = replace(DECLARED, labelled_days=DAYS[:13])
+    evidence = changed(first_evidence(declared=declared), lambda m: m.is_overall, days=13)
+    assert failed(decide(evidence, rules())) == {"enough_days", "enough_new_days"}
 
 
 def test_a_champion_that_was_trained_on_holdout_days_is_refused():
@@ -247,6 +253,22 @@ def test_holdout_days_that_promoted_before_count_no_second_time(new_days, outcom
     decision = decide(later_evidence(standing=Standing(1, "1", DIGESTS["champion"], judged)), rules())
     assert decision.outcome == outcome
     assert failed(decision) == ({"enough_new_days"} if outcome == "refused" else set())
+
+
+def test_new_days_without_a_labelled_row_do_not_count():
+    judged = HOLDOUT_END - timedelta(days=20)
+    declared = replace(DECLARED, labelled_days=DAYS[:21])
+    evidence = later_evidence(standing=Standing(1, "1", DIGESTS["champion"], judged), declared=declared)
+    decision = decide(changed(evidence, lambda m: m.is_overall, days=21), rules())
+    assert failed(decision) == {"enough_new_days"}
+    assert f"13 (must be >= 14) holdout days with labelled rows from {judged} on" in " ".join(
+        decision.reasons
+    )
+
+
+def test_the_labelled_days_are_on_record_as_dates():
+    record = json.loads(decide(first_evidence(), rules()).record)
+    assert record["evidence"]["declared"]["labelled_days"] == [day.isoformat() for day in DAYS]
 
 
 def on_airport(m):

@@ -108,7 +108,7 @@ class Stage:
             {
                 "ml_evaluations": MemoryDataset(self.evaluations(gain), copy_mode="assign"),
                 "tried_candidates": MemoryDataset(Tried(trained, {}, probes(trained), FEATURES)),
-                "table_records": MemoryDataset(Recorded(DECLARED, self.data)),
+                "table_records": MemoryDataset(Recorded(self.declared, self.data)),
                 "run": MemoryDataset(self.run),
                 "params:promotion.rules": MemoryDataset(rules(**groups)),
                 "before_ml_champion": RegisteredModel(**{**self.address, **reached}, missing="none"),
@@ -126,6 +126,11 @@ class Stage:
     @property
     def address(self) -> dict[str, str]:
         return {**self.stores.address, **ledger_address(self.stores.folder)}
+
+    @property
+    def declared(self):
+        start = date.fromisoformat(self.candidates["holdout_start"])
+        return replace(DECLARED, labelled_days=tuple(start + timedelta(days=day) for day in range(28)))
 
     @property
     def data(self):

@@ -11,7 +11,7 @@ from lakehouse_ml.pipelines.promotion.records import declare_rows, record_data
 from promotion_builders import AS_OF, candidates, rules
 
 RUN = Run("run-1", AS_OF, {})
-NOTHING = Declared(0, 0, 0, digest_of_keys([]))
+NOTHING = Declared(0, 0, (), digest_of_keys([]))
 
 
 def moment(day: int, hour: int = 0, month: int = 9) -> datetime:
@@ -45,7 +45,9 @@ def test_counts_labelled_flights_of_the_holdout_once_each(declare):
         ("late", True, moment(3, 9)),
         ("punctual", False, moment(4, 5)),
     ]
-    assert declare(flights, labels) == Declared(2, 1, 2, digest_of_keys(["late", "punctual"]))
+    assert declare(flights, labels) == Declared(
+        2, 1, (date(2013, 9, 3), date(2013, 9, 4)), digest_of_keys(["late", "punctual"])
+    )
 
 
 def test_leaves_out_what_never_gets_a_label_and_what_was_asked_too_late_to_have_one(declare):

@@ -25,7 +25,7 @@ from lakehouse_ml.pipelines.promotion.shadow import judge_shadow, shadow_rows
 from lakehouse_ml.registry import Registry
 from lakehouse_ml.serving_endpoint import serve_champion
 from lakehouse_ml.trace.lineage import decision_on, trained_for
-from lakehouse_ml.version_copy import Target, copy_files, hand_over
+from lakehouse_ml.version_copy import Target, copy_files, hand_over, refuse_unpromoted
 
 REASON_WIDTH = 40
 ENVIRONMENT = env_option(envvar="KEDRO_ENV", help="Environment whose champion it is. Default: the project's.")
@@ -130,10 +130,14 @@ def _serve(context: KedroContext) -> None:
 @click.command()
 @click.option("--from", "source", required=True, metavar="ENV", help="Environment that has the version.")
 @click.option("--to", "target", required=True, metavar="ENV", help="Environment that is to have it.")
-@click.option("--version", metavar="VERSION", help="Version of the source. Default: its champion.")
+@click.option(
+    "--version",
+    metavar="VERSION",
+    help="Version that was promoted in the source, and not taken back. Default: its champion.",
+)
 @click.pass_obj
 def promote(metadata: ProjectMetadata, source: str, target: str, version: str | None) -> None:
-    """Copy a version to another environment, and let that environment's gate judge it on its own data.
+    """Copy a promoted version to another environment, and let that environment's gate judge it on its own data.
 
     The models that were trained beside it are judged with it, and none of them is promoted in its place.
     """
@@ -149,6 +153,7 @@ def promote(metadata: ProjectMetadata, source: str, target: str, version: str | 
         if wanted is None:
             raise click.ClickException(f"{source} has no champion to copy")
         decision, origin = decision_on(wanted, state), champions.registry
+        refuse_unpromoted(wanted, state)
     # Under the lock from the first file on: a run at work there reads the hand-over of its own training.
     with opened(metadata.project_path, target) as (session, context), locked(context):
         _hand_over(context, decision, origin)

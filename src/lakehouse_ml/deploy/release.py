@@ -203,21 +203,24 @@ def outcome_of(reports: Sequence[Path]) -> Outcome:
     """What JUnit reports say, together.
 
     Raises:
-        ReleaseError: There is none, one is missing or cannot be read, a test failed, or none ran.
+        ReleaseError: There is none, one is missing or cannot be read, two have one name, a test failed, or none ran.
     """
     if not reports:
         raise ReleaseError(
             "a release needs the reports of its tests: `make test loops` writes them to build/tests"
         )
+    names = [report.name for report in reports]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ReleaseError(f"{', '.join(twice)}: a release keeps one report of a name; name each differently")
     suites = [suite.attrib for report in reports for suite in _suites(report)]
-    count = {
-        key: sum(int(suite.get(key, 0)) for suite in suites)
-        for key in ("tests", "failures", "errors", "skipped")
-    }
-    failed = count["failures"] + count["errors"]
-    if failed or not count["tests"]:
-        raise ReleaseError(f"{', '.join(map(str, reports))}: {count['tests']} tests, {failed} of them failed")
-    return Outcome(tests=count["tests"], failed=failed, skipped=count["skipped"])
+    keys = ("tests", "failures", "errors", "skipped")
+    tests, failures, errors, skipped = (sum(int(suite.get(key, 0)) for suite in suites) for key in keys)
+    # A report counts the skipped ones among its tests.
+    ran, failed = tests - skipped, failures + errors
+    if failed or not ran:
+        told = f"{ran} tests ran, {failed} of them failed, {skipped} were skipped"
+        raise ReleaseError(f"{', '.join(map(str, reports))}: {told}")
+    return Outcome(tests=ran, failed=failed, skipped=skipped)
 
 
 def sha256(path: Path) -> str:

@@ -140,7 +140,7 @@ class Declared:
 
     rows: int
     positives: int
-    days: int
+    labelled_days: tuple[date, ...]
     keys_digest: str
 
 

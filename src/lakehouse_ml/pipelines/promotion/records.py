@@ -17,7 +17,7 @@ from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 
 
 def declare_rows(candidates: dict[str, Any], entities: DataFrame, labels: DataFrame, label: str) -> Declared:
-    """How many labelled rows the holdout has, and which, found out without the evaluation's help.
+    """How many labelled rows the holdout has, which, and on which days, found out without the evaluation's help.
 
     Args:
         candidates: ``ml_candidates``: which days, and what was known by then.
@@ -36,17 +36,17 @@ def declare_rows(candidates: dict[str, Any], entities: DataFrame, labels: DataFr
     answers = latest_labels(
         labels.where(F.col("label_known_at") >= F.lit(datetime.combine(start, time(), UTC))), now
     )
-    counts = (
+    rows, positives, days, digest = (
         asked.join(answers.where(F.col(label).isNotNull()), "key")
         .agg(
             F.count_distinct("key"),
             F.count_if(F.col(label)),
-            F.count_distinct("predict_date"),
+            F.sort_array(F.collect_set("predict_date")),
             key_digest(F.col("key")),
         )
         .collect()[0]
     )
-    return Declared(*counts)
+    return Declared(rows, positives, tuple(days), digest)
 
 
 def record_data(

@@ -60,7 +60,7 @@ class EvidenceRules(_Rules):
         rows_min: Labelled holdout rows.
         positives_min: Positive holdout rows.
         days_min: Holdout days with labelled rows.
-        new_days_min: Holdout days after the last day that promoted a model before.
+        new_days_min: Holdout days with labelled rows after the last day that promoted a model before.
         max_age_days: Days between the evaluation's now and the decision's.
     """
 

@@ -108,7 +108,7 @@ def _short(digest: str | None) -> str:
 def rows_as_declared(evidence: Evidence, rules: PromotionRules) -> Verdict:
     """The evaluated rows are all those of the holdout, and each once, by what the tables themselves say."""
     known = evidence.declared
-    declared = (known.rows, known.positives, known.days, known.keys_digest)
+    declared = (known.rows, known.positives, len(known.labelled_days), known.keys_digest)
     evaluated = {(m.rows, m.positives, m.days, m.keys_digest) for m in evidence.overall}
     told = sorted((*counts, _short(keys)) for *counts, keys in evaluated)
     found = f"evaluated (rows, positives, days, keys): {told}, in gold: {(*declared[:3], _short(known.keys_digest))}"
@@ -150,13 +150,13 @@ def holdout_after_training(evidence: Evidence, rules: PromotionRules) -> Verdict
 
 
 def enough_new_days(evidence: Evidence, rules: PromotionRules) -> Verdict:
-    """Enough holdout days that did not promote a model before."""
-    start, end = evidence.trained.holdout_start, evidence.trained.holdout_end
+    """Enough holdout days with labelled rows that did not promote a model before."""
+    start = evidence.trained.holdout_start
     new_from = max(start, evidence.standing.judged_until or start)
-    days, least = max(0, (end - new_from).days), rules.evidence.new_days_min
-    return Verdict(
-        "enough_new_days", days >= least, f"holdout days from {new_from} on", value=days, limit=f">= {least}"
-    )
+    days = sum(day >= new_from for day in evidence.declared.labelled_days)
+    least = rules.evidence.new_days_min
+    found = f"holdout days with labelled rows from {new_from} on"
+    return Verdict("enough_new_days", days >= least, found, value=days, limit=f">= {least}")
 
 
 def evaluation_fresh(evidence: Evidence, rules: PromotionRules) -> Verdict:
