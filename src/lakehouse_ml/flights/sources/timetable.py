@@ -12,6 +12,11 @@ FLIGHT_FIELDS = (
     Column("origin", "string", "Departure airport (FAA)", rule=f"origin IN {ORIGINS}"),
     Column("scheduled_departure_at", "timestamp", "Scheduled departure", unit="UTC"),
 )
+# No timetable reaches further; what does bears a system's last day, and windows cannot be counted from it.
+DEPARTURE_NEAR_PUBLICATION = Rule(
+    "departure_near_publication",
+    "scheduled_departure_at BETWEEN published_at - INTERVAL 400 DAYS AND published_at + INTERVAL 400 DAYS",
+)
 
 CONTRACT = source_contract(
     "timetable",
@@ -35,5 +40,6 @@ CONTRACT = source_contract(
             "timestampdiff(MINUTE, scheduled_departure_at, scheduled_arrival_at) BETWEEN 10 AND 1200",
         ),
         Rule("published_before_departure", "published_at < scheduled_departure_at + INTERVAL 1 DAY"),
+        DEPARTURE_NEAR_PUBLICATION,
     ),
 )

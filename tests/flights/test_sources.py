@@ -1,0 +1,89 @@
+"""What the sources' contracts reject of lines that are well-formed, and by which rule."""
+
+import json
+
+import pytest
+
+from lakehouse_ml.flights.sources import SOURCES
+from lakehouse_ml.lakehouse.quality import checked_lines
+from line_builders import landed
+
+BY_NAME = {contract.name: contract for contract in SOURCES}
+FLIGHT = {"carrier": "UA", "flight": 1, "origin": "EWR", "scheduled_departure_at": "2013-05-02T12:00:00Z"}
+SOUND = {
+    "timetable": FLIGHT
+    | {
+        "destination": "ORD",
+        "distance_miles": 719,
+        "scheduled_arrival_at": "2013-05-02T14:30:00Z",
+        "published_at": "2013-05-01T16:00:00Z",
+    },
+    "movements": FLIGHT
+    | {
+        "event": "departure",
+        "event_at": "2013-05-02T12:10:00Z",
+        "delay_minutes": 10,
+        "tail_number": "N1UA",
+        "published_at": "2013-05-02T12:12:00Z",
+    },
+    "weather": {
+        "origin": "EWR",
+        "observed_at": "2013-05-02T12:00:00Z",
+        "precipitation_in": 0.0,
+        "visibility_miles": 10.0,
+        "published_at": "2013-05-02T13:00:00Z",
+    },
+    "planes": {
+        "tail_number": "N1UA",
+        "type": "Fixed wing",
+        "manufacturer": "BOEING",
+        "model": "737-800",
+        "engines": 2,
+        "seats": 160,
+        "engine": "Turbo-fan",
+        "published_at": "2012-12-30T00:00:00Z",
+    },
+    "airports": {
+        "airport": "ORD",
+        "name": "Chicago",
+        "latitude": 42.0,
+        "longitude": -87.9,
+        "altitude_ft": 668,
+        "utc_offset_hours": -6.0,
+        "daylight_saving": "A",
+        "published_at": "2012-12-30T00:00:00Z",
+    },
+    "airlines": {"carrier": "UA", "name": "United", "published_at": "2012-12-30T00:00:00Z"},
+}
+
+
+@pytest.fixture
+def broken(spark):
+    """Names of the rules that each line breaks: records of a source, which differ from a sound one."""
+
+    def rules(source: str, *changes: dict[str, str]) -> list[set[str]]:
+        lines = [json.dumps(SOUND[source] | change) for change in changes]
+        checked = checked_lines(landed(spark, lines), BY_NAME[source]).orderBy("_line_no")
+        return [set(row["broken_rules"]) for row in checked.select("broken_rules").collect()]
+
+    return rules
+
+
+@pytest.mark.parametrize("source", BY_NAME)
+def test_a_first_or_last_day_of_some_system_is_no_time_of_publication(source, broken):
+    ends = ("0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2100-01-01T00:00:01Z", "9999-12-31T23:59:59Z")
+    sound, *odd = broken(source, {}, *({"published_at": end} for end in ends))
+    assert sound == set()
+    assert all("published_at_domain" in names for names in odd)
+
+
+@pytest.mark.parametrize("source", ["timetable", "movements"])
+def test_a_departure_further_from_its_publication_than_any_timetable_reaches_is_rejected(source, broken):
+    days = ("0001-01-01", "2199-01-01", "9999-12-31")
+    found = broken(source, *({"scheduled_departure_at": f"{day}T12:00:00Z"} for day in days))
+    assert all("departure_near_publication" in names for names in found)
+
+
+def test_a_timetable_may_come_out_a_year_ahead(broken):
+    times = {"scheduled_departure_at": "2014-05-02T12:00:00Z", "scheduled_arrival_at": "2014-05-02T14:30:00Z"}
+    assert broken("timetable", times) == [set()]
