@@ -87,3 +87,16 @@ def test_a_departure_further_from_its_publication_than_any_timetable_reaches_is_
 def test_a_timetable_may_come_out_a_year_ahead(broken):
     times = {"scheduled_departure_at": "2014-05-02T12:00:00Z", "scheduled_arrival_at": "2014-05-02T14:30:00Z"}
     assert broken("timetable", times) == [set()]
+
+
+@pytest.mark.parametrize("source", ["timetable", "movements"])
+def test_a_departure_within_a_minute_is_rejected_since_the_key_tells_no_seconds(source, broken):
+    times = ("2013-05-02T12:00:30Z", "2013-05-02T12:00:00.000001Z", "2013-05-02T07:59:00-04:00")
+    found = broken(source, *({"scheduled_departure_at": time} for time in times))
+    assert found == [{"scheduled_departure_at_domain"}, {"scheduled_departure_at_domain"}, set()]
+
+
+def test_an_observation_within_an_hour_is_rejected_since_no_feature_would_find_it(broken):
+    times = ("2013-05-02T11:51:00Z", "2013-05-02T12:00:00.5Z", "2013-05-02T08:00:00-04:00")
+    found = broken("weather", *({"observed_at": time} for time in times))
+    assert found == [{"observed_at_domain"}, {"observed_at_domain"}, set()]

@@ -10,7 +10,14 @@ FLIGHT_FIELDS = (
     Column("carrier", "string", "Carrier code (IATA)", rule="carrier RLIKE '^[0-9A-Z]{2}$'"),
     Column("flight", "int", "Flight number", rule="flight BETWEEN 1 AND 9999"),
     Column("origin", "string", "Departure airport (FAA)", rule=f"origin IN {ORIGINS}"),
-    Column("scheduled_departure_at", "timestamp", "Scheduled departure", unit="UTC"),
+    Column(
+        "scheduled_departure_at",
+        "timestamp",
+        "Scheduled departure, to the minute",
+        unit="UTC",
+        # A flight's key tells the minute: two departures within one would be one flight.
+        rule="scheduled_departure_at = date_trunc('MINUTE', scheduled_departure_at)",
+    ),
 )
 # No timetable reaches further; what does bears a system's last day, and windows cannot be counted from it.
 DEPARTURE_NEAR_PUBLICATION = Rule(
