@@ -37,6 +37,8 @@ def test_a_further_file_of_a_period_has_a_suffix():
         "2013-02-30.jsonl.gz",
         "2013-09-30T24.jsonl.gz",
         "2013-09-30.jsonl.gz.part",
+        "9999-12-31.jsonl.gz",
+        "9999-12-31T23.jsonl.gz",
         "",
     ],
 )
@@ -143,5 +145,6 @@ def test_rows_carry_source_and_name_of_their_file():
 
 
 def test_nothing_is_taken_of_what_is_listed_as_misnamed():
-    names = ("newest.jsonl.gz", "2013-02-30.jsonl.gz", "old/2013-01-01.jsonl.gz", "day=1/2013-01-01.jsonl.gz")
+    folders = ("old", "day=1", "weather")
+    names = ("newest.jsonl.gz", "2013-02-30.jsonl.gz", *(f"{name}/2013-01-01.jsonl.gz" for name in folders))
     assert unzipped("weather", *(f"file:/dev/weather/{name}" for name in names)).empty

@@ -98,13 +98,14 @@ def landed_file(source: str, name: str, size_bytes: int) -> LandedFile:
 def _period(name: str) -> tuple[datetime, datetime] | None:
     """Start and end of publication that the name tells, UTC."""
     match = _PERIOD.fullmatch(name)
+    if match is None:
+        return None
     try:
-        start = datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
-    except ValueError:
+        start = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+        return start, start + (timedelta(hours=1) if match[2] else timedelta(days=1))
+    except (ValueError, OverflowError):
+        # No such day, or the last one that there is.
         return None
-    if match is None or start is None:
-        return None
-    return start, start + (timedelta(hours=1) if match[2] else timedelta(days=1))
 
 
 def unzipped_lines(content: bytes) -> list[tuple[int, str | None]]:
@@ -124,6 +125,8 @@ def unzipped_lines(content: bytes) -> list[tuple[int, str | None]]:
 def bronze_lines(files: DataFrame, source: str) -> DataFrame:
     """Every line of the source's files, verbatim and numbered; nothing of what the listing has as misnamed.
 
+    Nor is anything taken of a folder among the files, one of the source's own name included.
+
     Args:
         files: One row per file: ``path`` (string) and ``content`` (binary), as the ``binaryFile`` format gives them.
         source: The source's name. Streams look into folders among the files, too.
@@ -140,8 +143,8 @@ def bronze_lines(files: DataFrame, source: str) -> DataFrame:
 def _unzip(batches: Iterator[pd.DataFrame], source: str) -> Iterator[pd.DataFrame]:
     for batch in batches:
         for path, content in zip(batch["path"], batch["content"], strict=True):
-            folder, name = path.rsplit("/", 2)[-2:]
-            if folder != source or _period(name) is None:
+            above, folder, name = path.rsplit("/", 3)[-3:]
+            if folder != source or above == source or _period(name) is None:
                 continue
             numbered = unzipped_lines(bytes(content))
             yield pd.DataFrame(
