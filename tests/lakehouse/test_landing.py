@@ -1,5 +1,5 @@
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -68,10 +68,25 @@ def test_a_misnamed_file_is_listed_with_the_period_of_the_newest_file_beside_it(
     assert (listed[3].source, listed[4].source) == ("weather", "requests")
 
 
+def test_a_file_named_for_the_future_is_misnamed_since_a_runs_now_would_stay_there():
+    now = datetime.now(UTC)
+    ahead = [now + timedelta(hours=hours) for hours in (1, 20, 26)]
+    names = [*(f"{at:%Y-%m-%dT%H}.jsonl.gz" for at in ahead), "9998-10-01.jsonl.gz"]
+    listed = landed_files([("timetable", name, 1) for name in names])
+    assert [file.is_named for file in listed] == [True, True, False, False]
+    assert {file.period_end for file in listed[2:]} == {listed[1].period_end}
+    taken = unzipped("timetable", *(f"file:/dev/timetable/{name}" for name in names))
+    assert set(taken["_file"]) == {file.file for file in listed[:2]}
+
+
 def test_a_listing_without_any_period_is_refused_by_name():
     assert landed_files([]) == []
     with pytest.raises(LandingError, match=r"weather/notes\.txt: a landing file is named"):
         landed_files([("weather", "notes.txt", 3)])
+    with pytest.raises(
+        LandingError, match=r"weather/9998-10-01\.jsonl\.gz: .*by a day or hour that has begun"
+    ):
+        landed_files([("weather", "9998-10-01.jsonl.gz", 3)])
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
