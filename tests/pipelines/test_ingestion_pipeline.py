@@ -277,6 +277,17 @@ def test_a_missing_source_and_a_folder_of_no_source_are_named(spark, tmp_path):
         project.run(ingestion)
 
 
+def test_a_source_whose_files_were_all_archived_is_not_missing(spark, tmp_path):
+    project = Project(tmp_path, use_case_of("airlines", "planes"))
+    archived = project.land("planes/2013-01-01.jsonl.gz")
+    project.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    project.run(ingestion)
+    archived.unlink()
+    project.land("airlines/2013-01-02.jsonl.gz", airline("BB"))
+    project.run(ingestion)
+    assert project.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
+
+
 def test_a_name_that_tells_no_period_is_on_record_and_its_good_neighbours_are_taken(airlines):
     airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
     airlines.land("airlines/newest.jsonl.gz", airline("BB"))
