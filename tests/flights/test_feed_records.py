@@ -80,6 +80,8 @@ def test_every_rule_over_several_fields_holds(year):
         "block_time_plausible": block.between(10, 1200),
         "published_before_departure": plan["published_at"]
         < plan["scheduled_departure_at"] + pd.Timedelta(days=1),
+        "published_less_than_98_hours_ahead": plan["scheduled_departure_at"] - plan["published_at"]
+        < pd.Timedelta(hours=98),
         "departure_near_publication": ahead.abs() <= pd.Timedelta(days=400),
         "delay_of_departures_and_arrivals": happened == moves["delay_minutes"].notna(),
         "published_after_event": moves["published_at"] >= moves["event_at"],

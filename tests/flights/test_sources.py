@@ -5,7 +5,8 @@ import json
 import pytest
 
 from lakehouse_ml.flights.sources import SOURCES
-from lakehouse_ml.lakehouse.quality import checked_lines
+from lakehouse_ml.flights.spine import flights
+from lakehouse_ml.lakehouse.quality import accepted, checked_lines
 from line_builders import landed
 
 BY_NAME = {contract.name: contract for contract in SOURCES}
@@ -87,6 +88,20 @@ def test_a_departure_further_from_its_publication_than_any_timetable_reaches_is_
 def test_a_timetable_may_come_out_a_year_ahead(broken):
     times = {"scheduled_departure_at": "2014-05-02T12:00:00Z", "scheduled_arrival_at": "2014-05-02T14:30:00Z"}
     assert broken("timetable", times) == [set()]
+
+
+def test_a_flight_published_too_early_to_be_asked_about_is_taken_and_warned_of(spark):
+    times = ("2013-04-28T10:00:00Z", "2013-04-28T10:00:01Z")
+    lines = [json.dumps(SOUND["timetable"] | {"published_at": time}) for time in (*times, "unknown")]
+    checked = checked_lines(landed(spark, lines), BY_NAME["timetable"]).orderBy("_line_no")
+    early, in_time, unknown = checked.collect()
+    assert (early["broken_rules"], early["warnings"]) == ([], ["published_less_than_98_hours_ahead"])
+    assert (in_time["broken_rules"], in_time["warnings"]) == ([], [])
+    assert (unknown["broken_rules"] != [], unknown["warnings"]) == (True, [])
+    records = accepted(checked, BY_NAME["timetable"])
+    assert [row["_line_no"] for row in records.orderBy("_line_no").collect()] == [1, 2]
+    assert flights(records.where("_line_no = 1")).isEmpty()
+    assert flights(records.where("_line_no = 2")).count() == 1
 
 
 @pytest.mark.parametrize("source", ["timetable", "movements"])

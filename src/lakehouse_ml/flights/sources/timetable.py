@@ -19,6 +19,10 @@ FLIGHT_FIELDS = (
         rule="scheduled_departure_at = date_trunc('MINUTE', scheduled_departure_at)",
     ),
 )
+# A flight is asked about if it was published within so many hours of its departure. Timetables come out the day before;
+# there is room for one that comes out early.
+AHEAD_HOURS = 98
+
 # No timetable reaches further; what does bears a system's last day, and windows cannot be counted from it.
 DEPARTURE_NEAR_PUBLICATION = Rule(
     "departure_near_publication",
@@ -48,5 +52,11 @@ CONTRACT = source_contract(
         ),
         Rule("published_before_departure", "published_at < scheduled_departure_at + INTERVAL 1 DAY"),
         DEPARTURE_NEAR_PUBLICATION,
+        # A flight that is told earlier, and not again, is not asked about. A line without its times is rejected anyway.
+        Rule(
+            f"published_less_than_{AHEAD_HOURS}_hours_ahead",
+            f"coalesce(published_at > scheduled_departure_at - INTERVAL {AHEAD_HOURS} HOURS, true)",
+            action="warn",
+        ),
     ),
 )
