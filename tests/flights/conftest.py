@@ -21,6 +21,11 @@ def keeps_rule() -> Callable[[str, "pd.Series"], "pd.Series"]:
     """Which values keep a one-column rule; an unknown form of rule is an error, never a pass."""
 
     def keeps(rule: str, values: pd.Series) -> pd.Series:
+        if match := re.fullmatch(r"\w+ BETWEEN TIMESTAMP'(\S+)' AND TIMESTAMP'(\S+)'", rule):
+            return pd.to_datetime(values, utc=True).between(*map(pd.Timestamp, match.groups()))
+        if match := re.fullmatch(r"(\w+) = date_trunc\('(MINUTE|HOUR)', \1\)", rule):
+            moments = pd.to_datetime(values, utc=True)
+            return moments == moments.dt.floor({"MINUTE": "min", "HOUR": "h"}[match[2]])
         if match := re.fullmatch(r"\w+ BETWEEN (\S+) AND (\S+)", rule):
             return values.between(float(match[1]), float(match[2]))
         if match := re.fullmatch(r"\w+ RLIKE '(.*)'", rule):

@@ -74,11 +74,15 @@ def test_every_field_keeps_its_contract_but_for_one_impossible_wind_speed(year, 
 def test_every_rule_over_several_fields_holds(year):
     plan, moves, weather = year["timetable"], year["movements"], year["weather"]
     block = (plan["scheduled_arrival_at"] - plan["scheduled_departure_at"]) / pd.Timedelta(minutes=1)
+    ahead = pd.concat([r["scheduled_departure_at"] - r["published_at"] for r in (plan, moves)])
     happened = moves["event"].isin(["departure", "arrival"])
     holds = {
         "block_time_plausible": block.between(10, 1200),
         "published_before_departure": plan["published_at"]
         < plan["scheduled_departure_at"] + pd.Timedelta(days=1),
+        "published_less_than_98_hours_ahead": plan["scheduled_departure_at"] - plan["published_at"]
+        < pd.Timedelta(hours=98),
+        "departure_near_publication": ahead.abs() <= pd.Timedelta(days=400),
         "delay_of_departures_and_arrivals": happened == moves["delay_minutes"].notna(),
         "published_after_event": moves["published_at"] >= moves["event_at"],
         "published_after_observation": weather["published_at"] >= weather["observed_at"],

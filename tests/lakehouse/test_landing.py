@@ -1,5 +1,5 @@
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -37,6 +37,8 @@ def test_a_further_file_of_a_period_has_a_suffix():
         "2013-02-30.jsonl.gz",
         "2013-09-30T24.jsonl.gz",
         "2013-09-30.jsonl.gz.part",
+        "9999-12-31.jsonl.gz",
+        "9999-12-31T23.jsonl.gz",
         "",
     ],
 )
@@ -66,10 +68,25 @@ def test_a_misnamed_file_is_listed_with_the_period_of_the_newest_file_beside_it(
     assert (listed[3].source, listed[4].source) == ("weather", "requests")
 
 
+def test_a_file_named_for_the_future_is_misnamed_since_a_runs_now_would_stay_there():
+    now = datetime.now(UTC)
+    ahead = [now + timedelta(hours=hours) for hours in (1, 20, 26)]
+    names = [*(f"{at:%Y-%m-%dT%H}.jsonl.gz" for at in ahead), "9998-10-01.jsonl.gz"]
+    listed = landed_files([("timetable", name, 1) for name in names])
+    assert [file.is_named for file in listed] == [True, True, False, False]
+    assert {file.period_end for file in listed[2:]} == {listed[1].period_end}
+    taken = unzipped("timetable", *(f"file:/dev/timetable/{name}" for name in names))
+    assert set(taken["_file"]) == {file.file for file in listed[:2]}
+
+
 def test_a_listing_without_any_period_is_refused_by_name():
     assert landed_files([]) == []
     with pytest.raises(LandingError, match=r"weather/notes\.txt: a landing file is named"):
         landed_files([("weather", "notes.txt", 3)])
+    with pytest.raises(
+        LandingError, match=r"weather/9998-10-01\.jsonl\.gz: .*by a day or hour that has begun"
+    ):
+        landed_files([("weather", "9998-10-01.jsonl.gz", 3)])
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
@@ -143,5 +160,6 @@ def test_rows_carry_source_and_name_of_their_file():
 
 
 def test_nothing_is_taken_of_what_is_listed_as_misnamed():
-    names = ("newest.jsonl.gz", "2013-02-30.jsonl.gz", "old/2013-01-01.jsonl.gz", "day=1/2013-01-01.jsonl.gz")
+    folders = ("old", "day=1", "weather")
+    names = ("newest.jsonl.gz", "2013-02-30.jsonl.gz", *(f"{name}/2013-01-01.jsonl.gz" for name in folders))
     assert unzipped("weather", *(f"file:/dev/weather/{name}" for name in names)).empty

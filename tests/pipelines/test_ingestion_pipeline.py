@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, timedelta
 from types import SimpleNamespace
 
 import pandas as pd
@@ -276,6 +277,17 @@ def test_a_missing_source_and_a_folder_of_no_source_are_named(spark, tmp_path):
         project.run(ingestion)
 
 
+def test_a_source_whose_files_were_all_archived_is_not_missing(spark, tmp_path):
+    project = Project(tmp_path, use_case_of("airlines", "planes"))
+    archived = project.land("planes/2013-01-01.jsonl.gz")
+    project.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    project.run(ingestion)
+    archived.unlink()
+    project.land("airlines/2013-01-02.jsonl.gz", airline("BB"))
+    project.run(ingestion)
+    assert project.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
+
+
 def test_a_name_that_tells_no_period_is_on_record_and_its_good_neighbours_are_taken(airlines):
     airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
     airlines.land("airlines/newest.jsonl.gz", airline("BB"))
@@ -296,6 +308,19 @@ def test_a_name_that_tells_no_period_is_on_record_and_its_good_neighbours_are_ta
     )
     airlines.run(ingestion)
     assert len(airlines.rows("ops.ingestion_log")) == len(log) + 1
+    assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
+
+
+def test_a_file_named_for_the_future_moves_no_now_and_is_taken_under_its_right_name(airlines):
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    wrong = airlines.land("airlines/9998-10-01.jsonl.gz", airline("BB"))
+    assert airlines.run(ingestion).load("run").as_of == LAST_OF_AIRLINES.replace(tzinfo=UTC)
+    assert airlines.rows("ops.ingestion_log", "file", "lines", "status")[1] == (
+        "airlines/9998-10-01.jsonl.gz", 0, "misnamed",
+    )  # fmt: skip
+    wrong.rename(wrong.with_name("2013-01-02.jsonl.gz"))
+    day_after = LAST_OF_AIRLINES.replace(tzinfo=UTC) + timedelta(days=1)
+    assert airlines.run(ingestion).load("run").as_of == day_after
     assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
 
 

@@ -12,8 +12,8 @@ from lakehouse_ml.lakehouse.point_in_time import micros
 from lakehouse_ml.use_case import Spine
 
 HORIZON = timedelta(hours=2)
-# The timetable comes out the day before; four days leave room for one that comes out early.
-LOOKBACK = timedelta(days=4)
+# A timetable that comes out earlier is warned of where it lands.
+LOOKBACK = timedelta(hours=timetable_source.AHEAD_HOURS) - HORIZON
 FLIGHT_KEY = list(timetable_source.FLIGHT_KEY)
 AS_SCHEDULED = ("destination", "distance_miles", "scheduled_arrival_at")
 

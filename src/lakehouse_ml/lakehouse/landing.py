@@ -14,6 +14,9 @@ from pyspark.sql import functions as F
 
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2}(T\d{2})?)(-[\w-]+)?\.jsonl\.gz", re.ASCII)
 
+# Nothing is published ahead of the clock but by one that runs ahead, or by a forgotten time zone.
+_AHEAD = timedelta(days=1)
+
 # Stands for a whole file that has no lines of its own: an empty one, or one that cannot be unzipped.
 WHOLE_FILE = 0
 
@@ -32,7 +35,7 @@ class LandedFile:
         period_start: First moment of publication that the file covers, UTC.
         period_end: End of the publication that it covers, exclusive, UTC.
         size_bytes: Size as landed.
-        is_named: Its name tells its period. Nothing is taken of a file whose name does not.
+        is_named: Its name tells its period, and that has begun. Nothing is taken of any other file.
     """
 
     file: str
@@ -51,20 +54,21 @@ class LandedFile:
 def landed_files(found: Sequence[tuple[str, str, int]]) -> list[LandedFile]:
     """The landing files in the same order; a misnamed one has the period of the newest file beside it.
 
-    Which is when it came, as near as the landing folder tells: no name of a landed file moves a run's now.
+    Which is when it came, as near as the landing folder tells: no misnamed file moves a run's now. One whose period
+    begins more than a day after the wall clock is misnamed, too: now would stay in that future.
 
     Args:
         found: Source, name and size of each, see :func:`landed_file`.
 
     Raises:
-        LandingError: There are files, and not one name tells a period.
+        LandingError: There are files, and not one name tells a period that has begun.
     """
-    named = [landed_file(*file) for file in found if _period(file[1]) is not None]
+    named = [landed_file(*file) for file in found if _is_named(file[1])]
     if found and not named:
-        landed_file(*found[0])
+        raise _misnaming(*found[0][:2])
     return [
         landed_file(source, name, size)
-        if _period(name)
+        if _is_named(name)
         else _misnamed(f"{source}/{name}", source, size, named)
         for source, name, size in found
     ]
@@ -88,23 +92,33 @@ def landed_file(source: str, name: str, size_bytes: int) -> LandedFile:
     """
     period = _period(name)
     if period is None:
-        raise LandingError(
-            f"{source}/{name}: a landing file is named <day>.jsonl.gz or <day>T<hour>.jsonl.gz, e.g. "
-            f"2013-09-30.jsonl.gz; rename it or take it out of the landing folder"
-        )
+        raise _misnaming(source, name)
     return LandedFile(f"{source}/{name}", source, *period, size_bytes)
+
+
+def _misnaming(source: str, name: str) -> LandingError:
+    return LandingError(
+        f"{source}/{name}: a landing file is named <day>.jsonl.gz or <day>T<hour>.jsonl.gz, e.g. 2013-09-30.jsonl.gz, "
+        f"by a day or hour that has begun; rename it or take it out of the landing folder"
+    )
+
+
+def _is_named(name: str) -> bool:
+    period = _period(name)
+    return period is not None and period[0] <= datetime.now(UTC) + _AHEAD
 
 
 def _period(name: str) -> tuple[datetime, datetime] | None:
     """Start and end of publication that the name tells, UTC."""
     match = _PERIOD.fullmatch(name)
+    if match is None:
+        return None
     try:
-        start = datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
-    except ValueError:
+        start = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+        return start, start + (timedelta(hours=1) if match[2] else timedelta(days=1))
+    except (ValueError, OverflowError):
+        # No such day, or the last one that there is.
         return None
-    if match is None or start is None:
-        return None
-    return start, start + (timedelta(hours=1) if match[2] else timedelta(days=1))
 
 
 def unzipped_lines(content: bytes) -> list[tuple[int, str | None]]:
@@ -124,6 +138,8 @@ def unzipped_lines(content: bytes) -> list[tuple[int, str | None]]:
 def bronze_lines(files: DataFrame, source: str) -> DataFrame:
     """Every line of the source's files, verbatim and numbered; nothing of what the listing has as misnamed.
 
+    Nor is anything taken of a folder among the files, one of the source's own name included.
+
     Args:
         files: One row per file: ``path`` (string) and ``content`` (binary), as the ``binaryFile`` format gives them.
         source: The source's name. Streams look into folders among the files, too.
@@ -140,8 +156,8 @@ def bronze_lines(files: DataFrame, source: str) -> DataFrame:
 def _unzip(batches: Iterator[pd.DataFrame], source: str) -> Iterator[pd.DataFrame]:
     for batch in batches:
         for path, content in zip(batch["path"], batch["content"], strict=True):
-            folder, name = path.rsplit("/", 2)[-2:]
-            if folder != source or _period(name) is None:
+            above, folder, name = path.rsplit("/", 3)[-3:]
+            if folder != source or above == source or not _is_named(name):
                 continue
             numbered = unzipped_lines(bytes(content))
             yield pd.DataFrame(

@@ -2,7 +2,14 @@
 
 from lakehouse_ml.lakehouse.contract import Column, Contract, ContractError, Rule
 
-PUBLISHED_AT = Column("published_at", "timestamp", "Moment from which the record could be known", unit="UTC")
+PUBLISHED_AT = Column(
+    "published_at",
+    "timestamp",
+    "Moment from which the record could be known",
+    unit="UTC",
+    # Systems write their first or last day for a time that they do not know, and no lookback can be counted from it.
+    rule="published_at BETWEEN TIMESTAMP'2000-01-01T00:00:00Z' AND TIMESTAMP'2100-01-01T00:00:00Z'",
+)
 
 PROVENANCE = (
     Column(

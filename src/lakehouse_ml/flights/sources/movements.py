@@ -1,6 +1,6 @@
 """Movements: what happened to a flight, published two minutes after the event."""
 
-from lakehouse_ml.flights.sources.timetable import FLIGHT_FIELDS, FLIGHT_KEY
+from lakehouse_ml.flights.sources.timetable import DEPARTURE_NEAR_PUBLICATION, FLIGHT_FIELDS, FLIGHT_KEY
 from lakehouse_ml.lakehouse.contract import Column, Rule
 from lakehouse_ml.lakehouse.sources import source_contract
 
@@ -40,5 +40,6 @@ CONTRACT = source_contract(
             "(event IN ('departure', 'arrival')) = (delay_minutes IS NOT NULL)",
         ),
         Rule("published_after_event", "published_at >= event_at"),
+        DEPARTURE_NEAR_PUBLICATION,
     ),
 )

@@ -10,7 +10,14 @@ CONTRACT = source_contract(
     key=("origin", "observed_at"),
     fields=(
         Column("origin", "string", "Airport (FAA)", rule=f"origin IN {ORIGINS}"),
-        Column("observed_at", "timestamp", "Hour of the observation", unit="UTC"),
+        Column(
+            "observed_at",
+            "timestamp",
+            "Hour of the observation",
+            unit="UTC",
+            # Features look observations up by full hours: any other would never be found.
+            rule="observed_at = date_trunc('HOUR', observed_at)",
+        ),
         Column(
             "temperature_f",
             "double",

@@ -19,7 +19,7 @@ def find_new_files(
 
     Args:
         landing_files: The listing.
-        ingestion_log: ``ops_ingestion_log`` before this run. Reads file, size_bytes.
+        ingestion_log: ``ops_ingestion_log`` before this run. Reads file, source, size_bytes, status.
         sources: Every source that is taken.
         required: Those of the use case.
 
@@ -27,8 +27,11 @@ def find_new_files(
         LandingError: A required source never landed a file, a folder is of no source, or a file changed after it was
             taken.
     """
-    _refuse_other_sources(landing_files, sources, required)
-    taken = {row["file"]: row["size_bytes"] for row in ingestion_log.select("file", "size_bytes").collect()}
+    logged = ingestion_log.select("file", "source", "size_bytes", "status").collect()
+    # What was taken may be gone: landing folders are tidied.
+    before = {row["source"] for row in logged if row["status"] != "misnamed"}
+    _refuse_other_sources(landing_files, before, sources, required)
+    taken = {row["file"]: row["size_bytes"] for row in logged}
     changed = [f for f in landing_files if f.is_named and f.file in taken and taken[f.file] != f.size_bytes]
     if changed:
         listed = "; ".join(f"{f.file}: {taken[f.file]} bytes when taken, {f.size_bytes} now" for f in changed)
@@ -41,10 +44,10 @@ def find_new_files(
 
 
 def _refuse_other_sources(
-    landing_files: list[LandedFile], sources: tuple[str, ...], required: tuple[str, ...]
+    landing_files: list[LandedFile], before: set[str], sources: tuple[str, ...], required: tuple[str, ...]
 ) -> None:
     landed = {file.source for file in landing_files}
-    named = {file.source for file in landing_files if file.is_named}
+    named = before | {file.source for file in landing_files if file.is_named}
     missing = [source for source in required if source not in named]
     if missing:
         raise LandingError(

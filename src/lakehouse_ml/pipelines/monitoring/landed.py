@@ -147,7 +147,8 @@ def _misnamed(recent: pd.DataFrame, owner: str) -> Iterator[Finding]:
     for source, days in recent[recent["misnamed"].map(len) > 0].groupby("source"):
         names = ", ".join(name for names in days["misnamed"] for name in names)
         reason = (
-            f"{names}: not taken, since the name tells no period; rename what holds lines, remove the rest"
+            f"{names}: not taken, since the name tells no period that has begun; rename what holds lines, remove the "
+            f"rest"
         )
         # Whether the source's own lines are missing, its age tells: a foreign file must hold no model back.
         yield Finding("misnamed_file", "warning", str(source), reason, owner, "misnamed files", "platform")
