@@ -318,8 +318,8 @@ def new_days_without_rows() -> Evidence:
     """The last week of the holdout has no row, and the first one promoted before."""
     known = later_evidence()
     judged = replace(known.standing, judged_until=DAYS[8])
-    few = replace(known, standing=judged, declared=replace(known.declared, labelled_days=DAYS[:21]))
-    return changed(few, lambda m: m.is_overall, days=21)
+    few = replace(known, standing=judged, declared=replace(known.declared, labelled_days=DAYS[:20]))
+    return changed(few, lambda m: m.is_overall, days=20)
 
 
 def standing_with(**values: Any) -> Callable[[], Evidence]:

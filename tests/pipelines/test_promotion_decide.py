@@ -221,8 +221,8 @@ def test_too_little_to_judge_by_is_refused(rule, change):
 
 
 def test_too_few_days_to_judge_by_are_refused_as_days_and_as_new_ones():
-    declared = replace(DECLARED, labelled_days=DAYS[:13])
-    evidence = changed(first_evidence(declared=declared), lambda m: m.is_overall, days=13)
+    declared = replace(DECLARED, labelled_days=DAYS[:12])
+    evidence = changed(first_evidence(declared=declared), lambda m: m.is_overall, days=12)
     assert failed(decide(evidence, rules())) == {"enough_days", "enough_new_days"}
 
 
@@ -257,13 +257,21 @@ def test_holdout_days_that_promoted_before_count_no_second_time(new_days, outcom
 
 def test_new_days_without_a_labelled_row_do_not_count():
     judged = HOLDOUT_END - timedelta(days=20)
-    declared = replace(DECLARED, labelled_days=DAYS[:21])
+    declared = replace(DECLARED, labelled_days=DAYS[:20])
     evidence = later_evidence(standing=Standing(1, "1", DIGESTS["champion"], judged), declared=declared)
-    decision = decide(changed(evidence, lambda m: m.is_overall, days=21), rules())
+    decision = decide(changed(evidence, lambda m: m.is_overall, days=20), rules())
     assert failed(decision) == {"enough_new_days"}
     assert f"13 (must be >= 14) holdout days with labelled rows from {judged} on" in " ".join(
         decision.reasons
     )
+
+
+def test_the_newest_day_counts_though_its_outcomes_are_awaited():
+    """A training two weeks after a promotion would be refused for it, and wait for another two weeks."""
+    judged = HOLDOUT_END - timedelta(days=14)
+    declared = replace(DECLARED, labelled_days=DAYS[:27])
+    evidence = later_evidence(standing=Standing(1, "1", DIGESTS["champion"], judged), declared=declared)
+    assert decide(changed(evidence, lambda m: m.is_overall, days=27), rules()).outcome == "promoted"
 
 
 def test_the_labelled_days_are_on_record_as_dates():

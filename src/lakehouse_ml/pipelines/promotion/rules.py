@@ -1,7 +1,9 @@
 """Rules on the evidence: is there enough of it, is it about these models, and is it honest?"""
 
 import math
+from datetime import UTC, datetime, time, timedelta
 
+from lakehouse_ml.lakehouse.affected_days import DAY, days_between
 from lakehouse_ml.pipelines.promotion.evidence import BASELINE, CHALLENGER, CHAMPION, Evidence
 from lakehouse_ml.pipelines.promotion.rule_set import PromotionRules
 from lakehouse_ml.pipelines.promotion.verdict import Rule, Verdict
@@ -150,10 +152,17 @@ def holdout_after_training(evidence: Evidence, rules: PromotionRules) -> Verdict
 
 
 def enough_new_days(evidence: Evidence, rules: PromotionRules) -> Verdict:
-    """Enough holdout days with labelled rows that did not promote a model before."""
-    start = evidence.trained.holdout_start
-    new_from = max(start, evidence.standing.judged_until or start)
-    days = sum(day >= new_from for day in evidence.declared.labelled_days)
+    """Enough holdout days that did not promote a model before; one without a labelled row is none."""
+    trained = evidence.trained
+    new_from = max(trained.holdout_start, evidence.standing.judged_until or trained.holdout_start)
+    last_asked = trained.as_of - timedelta(hours=trained.label_wait_hours)
+    # Of the newest day no outcome is due yet: it counts for this training, and not for the next one.
+    awaited = {
+        day
+        for day in days_between(trained.holdout_start, trained.holdout_end - DAY)
+        if datetime.combine(day, time(), UTC) >= last_asked
+    }
+    days = sum(day >= new_from for day in {*evidence.declared.labelled_days} | awaited)
     least = rules.evidence.new_days_min
     found = f"holdout days with labelled rows from {new_from} on"
     return Verdict("enough_new_days", days >= least, found, value=days, limit=f">= {least}")
