@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pandas as pd
@@ -14,6 +14,7 @@ from kedro.pipeline import Node, Pipeline
 
 from lakehouse_ml.flights import CONTRACTS
 from lakehouse_ml.flights.feed import Mess, Rates
+from lakehouse_ml.lakehouse import landing
 from lakehouse_ml.lakehouse.landing import LandedFile, LandingError
 from lakehouse_ml.pipelines import ingestion
 from lakehouse_ml.pipelines.ingestion.clean import clean as clean_lines
@@ -321,6 +322,21 @@ def test_a_file_named_for_the_future_moves_no_now_and_is_taken_under_its_right_n
     wrong.rename(wrong.with_name("2013-01-02.jsonl.gz"))
     day_after = LAST_OF_AIRLINES.replace(tzinfo=UTC) + timedelta(days=1)
     assert airlines.run(ingestion).load("run").as_of == day_after
+    assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
+
+
+def test_a_name_that_was_passed_over_is_told_of_once_its_day_has_come(airlines, monkeypatch):
+    """Streams have seen it: its lines would be lost without a word."""
+    airlines.land("airlines/2013-01-01.jsonl.gz", airline("AA"))
+    ahead = airlines.land(
+        f"airlines/{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}.jsonl.gz", airline("BB")
+    )
+    airlines.run(ingestion)
+    monkeypatch.setattr(landing, "_AHEAD", timedelta(days=9))
+    with pytest.raises(LandingError, match=rf"not read again: airlines/{ahead.name}\. Land what is right"):
+        airlines.run(ingestion)
+    ahead.rename(ahead.with_name("2013-01-02.jsonl.gz"))
+    airlines.run(ingestion)
     assert airlines.rows("silver.airlines", "carrier") == [("AA",), ("BB",)]
 
 

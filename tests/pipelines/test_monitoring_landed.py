@@ -88,6 +88,14 @@ def test_a_day_with_too_many_rejects_warns_once_and_an_old_one_does_not() -> Non
     assert not found_in(file_history(weather=9), min_lines=100)
 
 
+def test_a_run_that_takes_all_history_again_opens_no_old_fault() -> None:
+    """As a refresh of silver does: what was wrong long ago would hold training back for a week."""
+    old = file_row("movements", AS_OF.date() - timedelta(days=20), 1000, 900, unreadable=1)
+    files = pd.concat([file_history(), pd.DataFrame([old])]).assign(taken=pd.Timestamp(AS_OF.date()))
+    assert not found_in(files)
+    assert [f.rule for f in found_in(files, days=45)] == ["rejected_lines", "unreadable_file"]
+
+
 def test_lines_and_files_of_what_the_platform_lands_hold_no_model_back() -> None:
     logged = file_row("requests", date(2013, 9, 29), 100, 90, unreadable=1)
     found = found_in(pd.concat([file_history(), pd.DataFrame([logged])]))

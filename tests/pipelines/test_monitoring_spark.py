@@ -377,6 +377,8 @@ def test_a_file_was_taken_by_the_first_run_on_record_after_it_was_logged(table: 
         logged("weather/b", day, logged_at=clock + timedelta(hours=2)),
         logged("planes/a", day, logged_at=clock),
         logged("movements/a", day, logged_at=clock + timedelta(days=9)),
+        # Replayed since.
+        logged("planes/a", day, sequence=2, logged_at=clock + timedelta(hours=4)),
     ]
     runs = [
         {

@@ -24,13 +24,14 @@ def find_new_files(
         required: Those of the use case.
 
     Raises:
-        LandingError: A required source never landed a file, a folder is of no source, or a file changed after it was
-            taken.
+        LandingError: A required source never landed a file, a folder is of no source, a file changed after it was
+            taken, or has a name that was passed over.
     """
     logged = ingestion_log.select("file", "source", "size_bytes", "status").collect()
     # What was taken may be gone: landing folders are tidied.
     before = {row["source"] for row in logged if row["status"] != "misnamed"}
     _refuse_other_sources(landing_files, before, sources, required)
+    _refuse_passed_over(landing_files, {row["file"] for row in logged if row["status"] == "misnamed"})
     taken = {row["file"]: row["size_bytes"] for row in logged}
     changed = [f for f in landing_files if f.is_named and f.file in taken and taken[f.file] != f.size_bytes]
     if changed:
@@ -41,6 +42,16 @@ def find_new_files(
         )
     new = [file for file in landing_files if file.file not in taken]
     return new, frozenset(file.file for file in landing_files)
+
+
+def _refuse_passed_over(landing_files: list[LandedFile], misnamed: set[str]) -> None:
+    """Once its day has come, a file that was named ahead of the clock would be lost: streams see no name twice."""
+    passed = sorted(f.file for f in landing_files if f.is_named and f.file in misnamed)
+    if passed:
+        raise LandingError(
+            f"Passed over while named for the future, and of a name that is not read again: {', '.join(passed)}. Land "
+            f"what is right under another name, e.g. 2013-09-30-again.jsonl.gz, and take these away"
+        )
 
 
 def _refuse_other_sources(

@@ -58,14 +58,17 @@ def recent_files(log: DataFrame, runs: DataFrame, run: Run) -> pd.DataFrame:
         run: Its now; what the platform lands bears the wall clock, years after data that is played.
 
     Returns:
-        One row per source and day: source, day (date, UTC), taken (the now of the run that took the last of its files,
-        UTC), newest (end of the newest period with news: records that stood in no file taken before, UTC), files,
-        unreadable (files), misnamed (names of files, in order), lines, accepted, duplicates, quarantined, warnings
-        (lines by rule that only warns, unknown and missing fields by name).
+        One row per source and day: source, day (date, UTC), taken (the now of the run that first took the last of its
+        files, UTC; in a replay's policies that of their first step), newest (end of the newest period with news:
+        records that stood in no file taken before, UTC), files, unreadable (files), misnamed (names of files, in
+        order), lines, accepted, duplicates, quarantined, warnings (lines by rule that only warns, unknown and missing
+        fields by name).
     """
-    newest = Window.partitionBy("file").orderBy(F.desc("sequence"))
+    file = Window.partitionBy("file")
+    newest, first_logged = file.orderBy(F.desc("sequence")), F.min("logged_at").over(file)
     known = log.where(F.col("period_start") < F.lit(run.as_of))
-    current = known.withColumn("_place", F.row_number().over(newest)).where("_place = 1")
+    placed = known.withColumns({"_place": F.row_number().over(newest), "_first_logged": first_logged})
+    current = placed.where("_place = 1")
     # Old records under a new name are no news. Which of two files with the same records accepted them depends on the
     # order in which they were taken, but one of them did, and a publication of its own has a published_at of its own.
     has_news = F.col("accepted") > 0
@@ -73,7 +76,7 @@ def recent_files(log: DataFrame, runs: DataFrame, run: Run) -> pd.DataFrame:
     found = (
         current.groupBy("source", F.to_date("period_start").alias("day"))
         .agg(
-            F.max("logged_at").alias("logged_at"),
+            F.max("_first_logged").alias("logged_at"),
             F.max(F.when(has_news, F.col("period_end"))).alias("newest"),
             F.count("*").alias("files"),
             F.count_if(F.col("status").isin("unreadable", "failed")).alias("unreadable"),

@@ -73,8 +73,7 @@ def data_alerts(
     params.check_sources(sources)
     now = naive(run.as_of)
     since = now - pd.Timedelta(days=params.days)
-    # Of an old day, too, when it came only now.
-    recent = files[files["taken"].fillna(since).clip(lower=pd.to_datetime(files["day"])) >= since]
+    recent = files[(pd.to_datetime(files["day"]) >= since) | _came_late(files, since, params)]
     owner = owner_of(owners, "data")
     is_own = recent["source"].isin(sources)
     # No model learns from what the platform lands beside the use case's sources: it must hold none back.
@@ -89,6 +88,12 @@ def data_alerts(
         *_misnamed(recent, owner),
         *_warned(recent, owner),
     ]
+
+
+def _came_late(files: pd.DataFrame, since: pd.Timestamp, params: DataParams) -> "pd.Series[bool]":
+    """Whether a day's files came only now; a run that took more days than are looked at built all of them again."""
+    days = files.groupby(["source", "taken"])["day"].transform("nunique")
+    return (files["taken"] >= since) & (days <= params.days)
 
 
 def source_ages(files: pd.DataFrame, now: pd.Timestamp) -> dict[str, Any]:
