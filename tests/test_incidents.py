@@ -2,15 +2,10 @@
 
 import pytest
 
+from incident_builders import RENAMED, RESENT, SCALED, SILENT, WHEN
 from lakehouse_ml.flights.sources import SOURCES
 from lakehouse_ml.incidents import IncidentError, check_incidents, read_incidents
 
-WHEN = "from: 2013-03-08, until: 2013-03-11"
-SILENT = f"[{{name: silence, kind: silent, source: weather, {WHEN}}}]"
-BOTH = "sources: [timetable, movements], column: carrier"
-RENAMED = f"[{{name: renamed, kind: renamed, {BOTH}, values: {{UA: ZZ}}, {WHEN}}}]"
-SCALED = f"[{{name: seconds, kind: scaled, source: movements, column: delay_minutes, factor: 60, {WHEN}}}]"
-RESENT = f"[{{name: twice, kind: resent, sources: [movements], {WHEN}}}]"
 POISONED = f"[{{name: poison, kind: poisoned, inverted_share: 0.7, {WHEN}}}]"
 RULES = ("freshness", "quality")
 EVERY = ", ".join(source.name for source in SOURCES)

@@ -8,18 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from incident_builders import RENAMED, RESENT, SCALED, SILENT
 from lakehouse_ml.flights.feed import Damage, FeedError, Incidents, Mess, Window, publish
 from lakehouse_ml.incidents import read_incidents
 
 pytestmark = pytest.mark.slow
 
 START, END = pd.Timestamp("2012-12-30", tz="UTC"), pd.Timestamp("2013-03-20", tz="UTC")
-WHEN = "from: 2013-03-08, until: 2013-03-11"
-SILENT = f"[{{name: silence, kind: silent, source: weather, {WHEN}}}]"
-BOTH = "sources: [timetable, movements], column: carrier"
-RENAMED = f"[{{name: renamed, kind: renamed, {BOTH}, values: {{UA: ZZ}}, {WHEN}}}]"
-SCALED = f"[{{name: seconds, kind: scaled, source: movements, column: delay_minutes, factor: 60, {WHEN}}}]"
-RESENT = f"[{{name: twice, kind: resent, sources: [movements], {WHEN}}}]"
 EVERYTHING = "\n".join(f"- {text[1:-1]}" for text in (SILENT, RENAMED, SCALED, RESENT))
 DAYS = ("2013-03-08", "2013-03-09", "2013-03-10")
 
